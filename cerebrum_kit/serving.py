@@ -1,0 +1,124 @@
+"""Run an ASGI app until a signal, the end of the lifeline, or its own wish ends it."""
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from cerebrum_kit import lifeline
+from cerebrum_kit.errors import CerebrumError
+
+GRACEFUL_SHUTDOWN_S = 5
+
+
+class UnguardedBindError(CerebrumError):
+    """The service was told to listen beyond this machine without a key."""
+
+    code = "unguarded-bind"
+
+
+class PortInUseError(CerebrumError):
+    """Another process listens on the port."""
+
+    code = "port-in-use"
+
+
+def require_guard(host: str, key: str | None) -> None:
+    """Raise UnguardedBindError unless `host` is loopback or there is a key."""
+    if key or is_loopback(host):
+        return
+    raise UnguardedBindError(
+        f"refusing to listen on {host} without a key: anyone who reaches that address could use "
+        "this machine; set a key, or listen on 127.0.0.1"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def announce(**facts: object) -> None:
+    """Tell the parent, in one line of JSON on stdout, what it waits to know."""
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn would raise the signal again after its end, and so end us before we cleaned up.
+        yield
+
+
+async def serve(
+    app: ASGIApp, host: str, port: int, *, on_started: Callable[[int], None], stop: asyncio.Event
+) -> None:
+    """Serve `app` on `host:port` (0: any free port) until `stop` is set or a signal arrives.
+
+    `on_started` gets the bound port. Raises PortInUseError if the port is taken.
+    """
+    listener = listen(host, port)
+    bound_port = listener.getsockname()[1]
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        lifespan="on",
+        ws="none",
+    )
+    server = _Server(config, lambda: on_started(bound_port))
+
+    async def end_when_told() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    if lifeline.is_on_lifeline():
+        lifeline.watch(lambda: loop.call_soon_threadsafe(stop.set))
+    ending = asyncio.create_task(end_when_told())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        ending.cancel()
+        listener.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on `host:port` (0: any). Raises PortInUseError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise PortInUseError(
+            f"can't listen on {host}:{port}: {error.strerror}; choose another port with --port"
+        ) from error
+    # asyncio sets this only on sockets whose protocol was named, and `create_server` names none:
+    # without it the second half of each answer waits 40 ms for the first to be acknowledged.
+    # Connections inherit it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
