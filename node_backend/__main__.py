@@ -1,0 +1,3 @@
+from node_backend.cli import main
+
+main()
