@@ -1,0 +1,1 @@
+"""The service that routes: the right node, in time, or an honest no."""

@@ -1,0 +1,1 @@
+"""Other people's protocols: their requests become ours, our events become their answers."""

@@ -1,0 +1,101 @@
+"""Health probes of every node, whether there is traffic or not."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import replace
+from itertools import count
+
+from cerebrum_kit.errors import CerebrumError
+from cerebrum_kit.logs import event
+from node_backend.wire import Health
+from orchestrator.errors import NodeUnauthorizedError, NodeUnreachableError
+from orchestrator.members import Member, Observation
+from orchestrator.nodes import NodeClient
+from orchestrator.pool import Pool
+
+LOADING_INTERVAL_S = 0.1  # somebody may be waiting for it: the first completion of the day
+LIST_EVERY_PROBES = 15  # how often to ask for the models: they change by hand, and rarely
+
+log = logging.getLogger(__name__)
+
+
+class Prober:
+    """Asks each member how it is, every `interval_s` and whenever it is told to look at once."""
+
+    def __init__(self, pool: Pool, interval_s: float, timeout_s: float) -> None:
+        self._pool = pool
+        self._interval_s = interval_s
+        self._timeout_s = timeout_s
+        self._look = {name: asyncio.Event() for name in pool.members}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, one task a node: one that hangs must not keep the others from being seen."""
+        for member in self._pool.members.values():
+            task = asyncio.create_task(self._watch(member), name=f"probe {member.name}")
+            self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """End all probes."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def look(self, member: Member) -> None:
+        """Probe `member` now and not at its next time."""
+        self._look[member.name].set()
+
+    def report(self, member: Member, client: NodeClient, failure: CerebrumError) -> None:
+        """Take note that a request to `client` has failed, and look for oneself."""
+        if member.client is client and (seen := _told_by(failure)):
+            self._pool.observe(member, seen)
+        self.look(member)
+
+    async def _watch(self, member: Member) -> None:
+        look = self._look[member.name]
+        for probe in count():
+            look.clear()
+            client = member.client
+            if client is not None:
+                seen = await self._probe(client, lists=not probe % LIST_EVERY_PROBES)
+                if member.client is client:  # else it has moved on while it was asked
+                    self._pool.observe(member, seen)
+            interval_s = self._interval_s
+            if client is not None and member.seen.state == "loading":
+                interval_s = min(interval_s, LOADING_INTERVAL_S)
+            member.next_probe_at = time.monotonic() + interval_s
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(look.wait(), interval_s)
+
+    async def _probe(self, client: NodeClient, *, lists: bool) -> Observation:
+        models: tuple[str, ...] = ()
+        try:
+            health = await client.health(self._timeout_s)
+            if lists or not client.key_accepted:
+                models = await client.models(self._timeout_s)
+        except CerebrumError as error:
+            return _told_by(error) or Observation("unreachable", reason=error.message)
+        except Exception as error:  # a probe that dies would leave the node unseen
+            log.error(event("probe.crashed", node=client.name, error=type(error).__name__))
+            return Observation("unreachable", reason="its probe failed; see the log")
+        return replace(understand(health), models=models, cpu_percent=health.cpu_percent)
+
+
+def _told_by(failure: CerebrumError) -> Observation | None:
+    """Return what a failure says of the node itself, and not of the one request."""
+    if isinstance(failure, NodeUnauthorizedError):
+        return Observation("unauthorized", reason=failure.message)
+    if isinstance(failure, NodeUnreachableError):
+        return Observation("unreachable", reason=failure.message)
+    return None
+
+
+def understand(health: Health) -> Observation:
+    """Return what a node's own word means for the pool."""
+    if health.state == "loading":
+        return Observation("loading", health.model)
+    if not health.accepting or health.state == "failed":
+        return Observation("refusing", health.model, health.reason)
+    return Observation("ready", health.model, is_cold=health.state == "idle")
