@@ -1,0 +1,1 @@
+"""Trains Cerebrum's bundled model: a tiny fill-in-the-middle model of Python code."""
