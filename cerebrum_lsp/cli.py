@@ -1,0 +1,132 @@
+"""The command line. The server's start is kept clear of what only the other commands need."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+SERVE_FLAGS = {"--stdio"}
+LOG_LEVEL_ENV = "CEREBRUM_LOG_LEVEL"
+
+
+def main() -> None:
+    """Run the command that the arguments name; without one, serve an editor on stdio."""
+    if set(sys.argv[1:]) <= SERVE_FLAGS and (len(sys.argv) > 1 or not sys.stdin.isatty()):
+        serve_stdio()
+    else:
+        _commands()
+
+
+def serve_stdio() -> None:
+    """Serve one editor on standard input and output until it ends."""
+    import platformdirs
+
+    from cerebrum_kit import logs
+    from cerebrum_lsp.server import create_server
+
+    log_file = Path(platformdirs.user_log_dir("cerebrum")) / "cerebrum-lsp.log"
+    logs.configure(os.environ.get(LOG_LEVEL_ENV, "INFO"), log_file)
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it quotes messages, source text too
+    create_server().start_io()
+
+
+def serve_tcp(host: str, port: int) -> None:
+    """Serve one editor that connects to `host:port`."""
+    from cerebrum_kit import logs
+    from cerebrum_lsp.server import create_server
+
+    logs.configure(os.environ.get(LOG_LEVEL_ENV, "INFO"))
+    create_server().start_tcp(host, port)
+
+
+def _commands() -> None:
+    from typing import Annotated
+
+    import typer
+
+    from cerebrum_lsp import __version__
+
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback(invoke_without_command=True)
+    def serve(
+        context: typer.Context,
+        stdio: Annotated[
+            bool, typer.Option("--stdio", help="Serve an editor on stdin and stdout (default).")
+        ] = False,
+        tcp: Annotated[
+            str | None, typer.Option(metavar="HOST:PORT", help="Serve an editor over TCP instead.")
+        ] = None,
+        version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    ) -> None:
+        """Code completion for your editor, from machines that you own.
+
+        Without a command it serves an editor on stdin and stdout, as editors start it. With no
+        configuration, a local pool with the bundled model is found or started. Set
+        CEREBRUM_MODEL=/path/model.gguf for another model, CEREBRUM_ORCHESTRATOR_URL and
+        CEREBRUM_ORCHESTRATOR_KEY for a pool that runs elsewhere.
+        """
+        if version:
+            typer.echo(f"cerebrum-lsp {__version__}")
+        elif tcp:
+            serve_tcp(*_host_and_port(tcp))
+        elif stdio:
+            serve_stdio()
+        elif context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    @app.command("try")
+    def try_completion(
+        place: Annotated[
+            str | None,
+            typer.Argument(metavar="[FILE:LINE:COL]", help="Where to complete; 1-based."),
+        ] = None,
+        retype: Annotated[
+            bool,
+            typer.Option("--retype", help="Leave out the rest of the line, as if yet to be typed."),
+        ] = False,
+        own_pool: Annotated[
+            bool,
+            typer.Option(
+                "--own-pool", help="Start a pool for this run only, and end it afterwards."
+            ),
+        ] = False,
+    ) -> None:
+        """Show a completion as it streams, and where its time went.
+
+        Without a place, a line of a file of Cerebrum's own is completed.
+        """
+        from cerebrum_lsp.trial import run
+
+        raise typer.Exit(run(place, retype=retype, own_pool=own_pool))
+
+    @app.command("stop")
+    def stop_pool() -> None:
+        """End the local pool; the next editor that needs one starts it again."""
+        from cerebrum_kit.runtime import runtime_dir
+        from cerebrum_lsp import embedded
+
+        stopped = embedded.stop(runtime_dir())
+        typer.echo("the local pool has ended" if stopped else "no local pool is running")
+
+    app()
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    import typer
+
+    from cerebrum_kit.serving import is_loopback
+
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise typer.BadParameter(f"expected HOST:PORT, got {text!r}", param_hint="--tcp")
+    if not is_loopback(host):
+        raise typer.BadParameter(
+            "the protocol has no authentication, so only this machine may connect: use 127.0.0.1",
+            param_hint="--tcp",
+        )
+    return host, int(port)

@@ -1,0 +1,1 @@
+"""Decisions of the daemon: pure functions and small state machines."""

@@ -1,0 +1,31 @@
+"""Refactor to async by rules, and the checker for a model's proposal (SPEC L8)."""
+
+from cerebrum_lsp.core.async_refactor.check import check
+from cerebrum_lsp.core.async_refactor.module_view import module_of
+from cerebrum_lsp.core.async_refactor.refactor import refactor
+from cerebrum_lsp.core.async_refactor.values import (
+    Agrees,
+    Callees,
+    Declined,
+    Differs,
+    Edit,
+    Facts,
+    Note,
+    Request,
+    Rewritten,
+)
+
+__all__ = [
+    "Agrees",
+    "Callees",
+    "Declined",
+    "Differs",
+    "Edit",
+    "Facts",
+    "Note",
+    "Request",
+    "Rewritten",
+    "check",
+    "module_of",
+    "refactor",
+]

@@ -1,0 +1,1 @@
+"""Named filters, one a file: (text, snapshot) → text, empty for "show nothing"."""

@@ -1,0 +1,239 @@
+"""The index: every file's outline, its names, and what its imports mean."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+
+from tree_sitter import Tree
+
+from cerebrum_lsp.core.index.incremental import Edit, reparse
+from cerebrum_lsp.core.index.modules import Modules, nearest
+from cerebrum_lsp.core.index.source import Place, Source
+from orchestrator.retrieval.syntax import Definition, Import, Outline, language_of, outline, parse
+
+REEXPORTS_FOLLOWED = 6
+LOCAL_KINDS = frozenset({"function", "method"})
+"""A definition whose parent is one of these is local, unless it is a field (`self.x`)."""
+
+
+@dataclass(frozen=True)
+class IndexLimits:
+    """How much memory the index may take, and what it takes in."""
+
+    memory_bytes: int = 96_000_000
+    """For texts and outlines together. Least recently useful texts go first."""
+    file_bytes: int = 1_000_000
+    """Larger files are not taken in: they are data or generated."""
+    trees: int = 8
+    """Syntax trees kept for files under edit: a tree takes about ten times its text."""
+
+
+class Index:
+    """Definitions, imports and texts of many files, updated one file at a time.
+
+    The index reads no file system and no clock: texts come in, `tick` counts uses.
+    """
+
+    def __init__(self, limits: IndexLimits | None = None) -> None:
+        self.limits = limits or IndexLimits()
+        self.sources: dict[str, Source] = {}
+        self.modules = Modules()
+        self.memory_bytes = 0
+        self.version = 0
+        self._by_name: dict[str, list[Place]] = {}
+        self._importers: dict[str, list[str]] = {}
+        self._trees: dict[str, Tree] = {}
+        self._tick = 0
+
+    def update(
+        self,
+        path: str,
+        text: str,
+        known: Outline | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Source:
+        """Take in a file's new text; `known` is its outline when it was made elsewhere.
+
+        A parse that `stop` ends leaves a file that is plain text.
+        """
+        self.remove(path)
+        if known is None:
+            language = language_of(path)
+            tree = parse(text.encode(errors="replace"), language, stop=stop)
+            known = outline(tree, language) if tree else Outline(language)
+        return self._put(Source(path, text, known))
+
+    def edit(
+        self, path: str, edits: list[Edit], stop: Callable[[], bool] | None = None
+    ) -> Source | None:
+        """Change a file's text by edits, re-parsing incrementally; None for an unknown file."""
+        source = self.sources.get(path)
+        if source is None or source.text is None:
+            return None
+        changed = reparse(source.text, source.outline, self._trees.get(path), edits, stop)
+        self.remove(path)
+        if changed.tree is not None:
+            self._keep_tree(path, changed.tree)
+        return self._put(Source(path, changed.text, changed.outline))
+
+    def remove(self, path: str) -> None:
+        """Forget a file; unknown ones are no error."""
+        source = self.sources.pop(path, None)
+        self._trees.pop(path, None)
+        if source is None:
+            return
+        self.version += 1
+        self.memory_bytes -= source.bytes_held
+        self.modules.remove(path)
+        for place, definition in _named(source):
+            places = self._by_name[definition.name]
+            places.remove(place)
+            if not places:
+                del self._by_name[definition.name]
+        for each in source.outline.imports:
+            if each.name:
+                self._importers[each.name].remove(path)
+
+    def definition(self, place: Place) -> Definition:
+        """Return the definition at a place of this index."""
+        return self.sources[place.path].outline.definitions[place.number]
+
+    def definitions_of(self, name: str) -> list[Place]:
+        """Return where a name is defined: at the top of a file, or as a member."""
+        return self._by_name.get(name, [])
+
+    def importers_of(self, name: str) -> list[str]:
+        """Return the files that import a name, once for each time."""
+        return self._importers.get(name, [])
+
+    def names(self) -> Iterator[str]:
+        """Every name that is defined somewhere."""
+        return iter(self._by_name)
+
+    def members(self, place: Place) -> list[Place]:
+        """Return what a class holds: methods, fields of its body, and fields set through self."""
+        source = self.sources[place.path]
+        found = source.outline.children(place.number)
+        fields = [
+            inner
+            for child in found
+            if source.outline.definitions[child].kind in LOCAL_KINDS
+            for inner in source.outline.children(child)
+            if source.outline.definitions[inner].kind == "field"
+        ]
+        return [Place(place.path, index) for index in (*found, *fields)]
+
+    def resolve(self, importer: str, language: str | None, imported: Import) -> list[Place]:
+        """Return the definitions that an import names, following re-exports and stars."""
+        if imported.name is None:
+            return []
+        if imported.name == "*":
+            paths = self.modules.find(importer, language, imported)[:1]
+            return [place for path in paths for place in self.exported(path)]
+        return self._resolve_name(importer, language, imported, 0)
+
+    def module_of(self, importer: str, language: str | None, imported: Import) -> str | None:
+        """Return the file that an import binds as a module; None when it binds a definition."""
+        if imported.name is None or language != "python":
+            found = self.modules.find(importer, language, imported)
+            return found[0] if found else None
+        dotted = f"{imported.module}.{imported.name}" if imported.module else imported.name
+        found = self.modules.find_python(importer, dotted, imported.level)
+        return found[0] if found else None
+
+    def exported(self, path: str) -> list[Place]:
+        """Return what a file defines at its top, and what it re-exports under its own name."""
+        source = self.sources.get(path)
+        if source is None:
+            return []
+        return [Place(path, index) for index, _ in source.top_level()]
+
+    def member_of_module(self, path: str, name: str, depth: int = 0) -> list[Place]:
+        """Return what a module calls `name`: its own definition or one that it imports."""
+        source = self.sources.get(path)
+        if source is None or depth > REEXPORTS_FOLLOWED:
+            return []
+        own = [place for place in self.definitions_of(name) if place.path == path]
+        own = [place for place in own if self.definition(place).parent < 0]
+        if own:
+            return own
+        language = source.outline.language
+        for each in source.outline.imports:
+            if each.name == "*":
+                for found in self.modules.find(path, language, each)[:1]:
+                    if places := self.member_of_module(found, name, depth + 1):
+                        return places
+            elif each.local_name == name and each.name is not None:
+                return self._resolve_name(path, language, each, depth + 1)
+        return []
+
+    def _resolve_name(
+        self, importer: str, language: str | None, imported: Import, depth: int
+    ) -> list[Place]:
+        name = imported.name or ""
+        for path in self.modules.find(importer, language, imported):
+            if path != importer and (places := self.member_of_module(path, name, depth)):
+                return places
+        if language == "python":
+            return []
+        near = nearest(importer, {place.path for place in self.definitions_of(name)})[:1]
+        return [place for place in self.definitions_of(name) if place.path in near]
+
+    def references_to(self, name: str, paths: list[str] | None = None) -> Iterator[tuple[str, int]]:
+        """Every line that uses a name as a word, as (path, 1-based line)."""
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        for path in self.sources if paths is None else paths:
+            text = self.sources[path].text
+            if text is None or name not in text:
+                continue
+            line, begin = 1, 0
+            for match in word.finditer(text):
+                line += text.count("\n", begin, match.start())
+                begin = match.start()
+                yield path, line
+
+    def touch(self, path: str) -> None:
+        """Note that a file was useful; those that were not go first when memory is short."""
+        self._tick += 1
+        self.sources[path].used_at = self._tick
+
+    def _put(self, source: Source) -> Source:
+        self.version += 1
+        self.sources[source.path] = source
+        self.modules.add(source.path)
+        for place, definition in _named(source):
+            self._by_name.setdefault(definition.name, []).append(place)
+        for each in source.outline.imports:
+            if each.name:
+                self._importers.setdefault(each.name, []).append(source.path)
+        self.memory_bytes += source.bytes_held
+        self.touch(source.path)
+        if self.memory_bytes > self.limits.memory_bytes:
+            self._make_room()
+        return source
+
+    def _make_room(self) -> None:
+        """Reduce the least recently useful files to names until a tenth of the room is free."""
+        goal = self.limits.memory_bytes * 9 // 10
+        for source in sorted(self.sources.values(), key=attrgetter("used_at")):
+            if self.memory_bytes <= goal:
+                return
+            before = source.bytes_held
+            source.reduce()
+            self.memory_bytes -= before - source.bytes_held
+
+    def _keep_tree(self, path: str, tree: Tree) -> None:
+        self._trees[path] = tree
+        while len(self._trees) > self.limits.trees:
+            del self._trees[next(iter(self._trees))]
+
+
+def _named(source: Source) -> Iterator[tuple[Place, Definition]]:
+    """Return the definitions that other files can name: no locals of functions."""
+    definitions = source.outline.definitions
+    for index, definition in enumerate(definitions):
+        parent = definition.parent
+        if parent >= 0 and definition.kind != "field" and definitions[parent].kind in LOCAL_KINDS:
+            continue
+        yield Place(source.path, index), definition

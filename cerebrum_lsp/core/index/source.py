@@ -1,0 +1,116 @@
+"""One file of the index: its outline, and its text while there is room for it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from orchestrator.retrieval.syntax import Definition, Outline, stub
+from orchestrator.retrieval.syntax.stub import Stub
+
+DEFINITION_BYTES = 220
+"""What a definition takes in memory: a tuple of nine, its numbers, and its share of names."""
+IMPORT_BYTES = 160
+SOURCE_BYTES = 600
+WORD_ROWS_PER_TEXT = 3
+"""The rows of the words take about three times their text."""
+WORD = re.compile(r"[A-Za-z_]\w{2,}")
+
+
+class Place(NamedTuple):
+    """A definition of the index: a file's path and the definition's index in its outline."""
+
+    path: str
+    number: int
+
+
+@dataclass(slots=True)
+class Source:
+    """A file; `text` is None when it was dropped to save memory, and its names remain."""
+
+    path: str
+    text: str | None
+    outline: Outline
+    used_at: int = 0
+    _lines: list[str] | None = field(default=None, repr=False)
+    _word_rows: Mapping[str, Sequence[int]] | None = field(default=None, repr=False)
+
+    @property
+    def bytes_held(self) -> int:
+        """An estimate of the memory that the file takes, in bytes."""
+        text_bytes = 0 if self.text is None else len(self.text) * _bytes_per_char(self.text)
+        lines_bytes = 0 if self._lines is None else text_bytes + 60 * len(self._lines)
+        names = len(self.outline.definitions) * DEFINITION_BYTES
+        rows_bytes = 0 if self._word_rows is None else text_bytes * WORD_ROWS_PER_TEXT
+        return SOURCE_BYTES + text_bytes + lines_bytes + rows_bytes + names + self._import_bytes
+
+    @property
+    def _import_bytes(self) -> int:
+        return len(self.outline.imports) * IMPORT_BYTES
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines without their ends; empty when the text was dropped."""
+        if self.text is None:
+            return []
+        if self._lines is None:
+            self._lines = self.text.split("\n")
+        return self._lines
+
+    @property
+    def word_rows(self) -> Mapping[str, Sequence[int]]:
+        """The rows (0-based) on which each word stands, each row once."""
+        if self._word_rows is None:
+            self._word_rows = word_rows(self.lines)
+        return self._word_rows
+
+    def forget(self) -> None:
+        """Drop what can be computed again from the text."""
+        self._lines = self._word_rows = None
+
+    def reduce(self) -> None:
+        """Drop the text; names, kinds and lines remain."""
+        self.text = None
+        self.forget()
+
+    def top_level(self) -> Iterator[tuple[int, Definition]]:
+        """Return the definitions that the file's own scope holds, with their indices."""
+        for index, definition in enumerate(self.outline.definitions):
+            if definition.parent < 0:
+                yield index, definition
+
+    def whole(self, index: int) -> Stub:
+        """Return the whole text of a definition."""
+        definition = self.outline.definitions[index]
+        return self._cut(range(definition.first_line, definition.last_line + 1))
+
+    def stub(self, index: int) -> Stub:
+        """Return a definition's header, members and first line of documentation."""
+        return stub(self.lines, self.outline, index) if self.lines else Stub("", ())
+
+    def header(self, index: int) -> Stub:
+        """Return the signature of a definition."""
+        definition = self.outline.definitions[index]
+        return self._cut(range(definition.head_line, definition.header_end + 1))
+
+    def head(self, index: int) -> Stub:
+        """Return the one line that holds a definition's name."""
+        return self._cut((self.outline.definitions[index].head_line,))
+
+    def _cut(self, numbers: range | tuple[int, ...]) -> Stub:
+        lines = self.lines
+        shown = tuple(number for number in numbers if number <= len(lines))
+        return Stub("\n".join([lines[number - 1] for number in shown]), shown)
+
+
+def word_rows(lines: Sequence[str]) -> dict[str, list[int]]:
+    """Return the rows (0-based) on which each word stands, each row once."""
+    found: dict[str, list[int]] = {}
+    for row, line in enumerate(lines):
+        for word in set(WORD.findall(line)):
+            found.setdefault(word, []).append(row)
+    return found
+
+
+def _bytes_per_char(text: str) -> int:
+    return 1 if text.isascii() else 2

@@ -1,0 +1,41 @@
+"""How long to wait before asking: the faster somebody types and the slower the pool, the longer.
+
+A request that the next keystroke makes worthless costs a slow node whole seconds, a wait costs the
+user a fraction of one. (Some daemons do the opposite and hurry when the server is slow.)
+"""
+
+MAX_DELAY_S = 0.75  # longer feels dead, however slow the pool is
+WEIGHT = 0.3  # of the newest sample: a change of pace is followed within some five keystrokes
+PAUSE_S = 1.0  # a longer interval is thinking, not typing
+USUAL_INTERVAL_S = 0.25  # 40 words a minute
+USUAL_FIRST_TOKEN_S = 0.3
+
+
+class Pace:
+    """Learns the typing rate and the pool's time to a first token; both in seconds."""
+
+    def __init__(self) -> None:
+        self.interval_s = USUAL_INTERVAL_S
+        self.first_token_s = USUAL_FIRST_TOKEN_S
+        self._last_edit_at: float | None = None
+
+    def on_edit(self, now: float) -> None:
+        """Learn from a keystroke."""
+        if self._last_edit_at is not None and 0 < now - self._last_edit_at < PAUSE_S:
+            self.interval_s += WEIGHT * (now - self._last_edit_at - self.interval_s)
+        self._last_edit_at = now
+
+    def on_first_token(self, elapsed_s: float) -> None:
+        """Learn from a first token that came `elapsed_s` after it was asked for."""
+        self.first_token_s += WEIGHT * (elapsed_s - self.first_token_s)
+
+    def delay_s(self) -> float:
+        """Return how long to wait for another keystroke before asking the pool.
+
+        About one interval when the answer would take longer than that anyway, and only a part of
+        it when the answer comes so soon that the next keystroke hardly wastes it.
+        """
+        wasted = self.first_token_s / (self.first_token_s + self.interval_s)
+        rate = USUAL_INTERVAL_S / max(self.interval_s, 0.01)
+        delay_s = wasted * (self.interval_s + 0.5 * self.first_token_s * min(rate, 2.0))
+        return min(MAX_DELAY_S, delay_s)

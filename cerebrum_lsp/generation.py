@@ -1,0 +1,84 @@
+"""What has come for one request to the pool, and where its time went."""
+
+from dataclasses import dataclass
+
+from cerebrum_kit.wire import ProgressEvent, StreamError, TokenEvent
+from cerebrum_lsp.core.journal import Stages
+from cerebrum_lsp.pool import CompletionEvent
+from orchestrator.wire import DoneEvent, RouteEvent
+
+
+@dataclass
+class Generation:
+    """One run upstream. Times are in seconds of one monotonic clock."""
+
+    sent_at: float
+    first_token_at: float | None = None
+    route: RouteEvent | None = None
+    done: DoneEvent | None = None
+    error: StreamError | None = None
+    message: str = ""
+    retry_after_s: float | None = None
+
+    def take(self, incoming: CompletionEvent, now: float) -> str:
+        """Take in one event; return the text that it brings, if any."""
+        match incoming:
+            case TokenEvent():
+                self.first_token_at = self.first_token_at or now
+                return incoming.token
+            case RouteEvent():
+                self.route = incoming
+            case DoneEvent():
+                self.done = incoming
+            case StreamError():
+                self.error, self.message = incoming, incoming.message
+                self.retry_after_s = incoming.retry_after_s
+            case ProgressEvent():
+                pass
+        return ""
+
+    @property
+    def node(self) -> str | None:
+        """The node that serves it."""
+        return self.done.node if self.done else self.route.node if self.route else None
+
+    @property
+    def model(self) -> str | None:
+        """The model that writes it."""
+        return self.done.model if self.done else self.route.model if self.route else None
+
+    def stages(self, asked_at: float, total_ms: float) -> Stages:
+        """Split the `total_ms` since `asked_at` into its stages.
+
+        What the daemon and the orchestrator added is the difference between what each of them and
+        the next one saw until the first token.
+        """
+        first_token_ms = None
+        if self.first_token_at is not None:
+            first_token_ms = max(0.0, self.first_token_at - asked_at) * 1000
+        if self.done is None:
+            return Stages(first_token_ms=first_token_ms, total_ms=total_ms)
+        seen, node = self.done.timings, self.done.node_timings
+        return Stages(
+            daemon_ms=_difference(first_token_ms, seen.first_token_ms),
+            orchestrator_ms=_difference(seen.first_token_ms, node.first_token_ms),
+            node_queue_ms=node.queue_ms,
+            node_load_ms=node.load_ms,
+            prefill_ms=node.prefill_ms,
+            decode_ms=node.decode_ms,
+            first_token_ms=first_token_ms,
+            total_ms=total_ms,
+        )
+
+
+def _difference(outer_ms: float | None, inner_ms: float | None) -> float | None:
+    if outer_ms is None or inner_ms is None:
+        return None
+    return max(0.0, outer_ms - inner_ms)
+
+
+def outcome_of(code: str) -> str:
+    """Return the outcome's name (L10) for an error code of the orchestrator."""
+    if code in {"circuit-open", "deadline"}:
+        return code
+    return f"shed:{code}" if code == "load-shed" else f"failed:{code}"

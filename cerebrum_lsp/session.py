@@ -1,0 +1,58 @@
+"""What the editor has open, as immutable snapshots of it."""
+
+import hashlib
+from urllib.parse import unquote
+
+from lsprotocol import types
+from pygls.workspace import Workspace
+
+from cerebrum_lsp.core.document import Snapshot, split_at, units_of
+from cerebrum_lsp.documents import Document, encoding_of
+
+
+def open_document(workspace: Workspace, uri: str) -> Document | None:
+    """Return an open document; None for any other, which pygls would look for on the disk."""
+    document = workspace.text_documents.get(unquote(uri))
+    return document if isinstance(document, Document) else None
+
+
+def snapshot(workspace: Workspace, uri: str, position: types.Position) -> Snapshot | None:
+    """Return the document as it is now, split at `position`; None if it is not open."""
+    document = open_document(workspace, uri)
+    if document is None:
+        return None
+    cursor = document.cursor(position)
+    prefix, suffix = split_at(document.lines, cursor)
+    return Snapshot(
+        uri=uri,
+        version=document.version,
+        language=document.language_id or "plaintext",
+        path=relative_path(workspace, document),
+        prefix=prefix,
+        suffix=suffix,
+        cursor=cursor,
+    )
+
+
+def place_after(workspace: Workspace, place: Snapshot, characters: int) -> types.Position:
+    """Return, in the client's units, where so many characters of the cursor's line have passed."""
+    passed = place.line_before + place.line_after[:characters]
+    return types.Position(place.cursor.line, units_of(passed, encoding_of(workspace)))
+
+
+def document_hash(workspace: Workspace, uri: str) -> str | None:
+    """Return the SHA-1 of the text that we hold, in hexadecimal; None for what is not open."""
+    document = open_document(workspace, uri)
+    if document is None:
+        return None
+    text = document.source.encode("utf-8", "surrogatepass")
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
+
+
+def relative_path(workspace: Workspace, document: Document) -> str:
+    """Return the path below its workspace folder, or the bare file name: no home folder leaves."""
+    for folder in workspace.folders.values():
+        base = folder.uri.rstrip("/") + "/"
+        if document.uri.startswith(base):
+            return document.uri[len(base) :]
+    return document.filename or ""
