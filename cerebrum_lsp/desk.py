@@ -142,12 +142,14 @@ class Desk:
             outcome, generation.message = f"failed:{error.code}", error.message
         if generation.error is not None:
             outcome = outcome_of(generation.error.error)
+        if (rate := generation.tokens_per_s) is not None:
+            self._machine.pace.on_rate(rate)
         is_cut = generation.done is not None and generation.done.finish_reason == "length"
         self._do(self._machine.end(start.run_id, outcome, is_cut=is_cut))
         self._complete_records(start.run_id)
 
     async def _receive(self, start: Start, generation: Generation) -> None:
-        request = self._request(start.place, self._deadline_ms(start.manual))
+        request = self._request(start.place)
         async with aclosing(self._office.pool.complete(request)) as events:
             async for incoming in events:
                 is_first = generation.first_token_at is None
@@ -157,7 +159,12 @@ class Desk:
                         self._machine.pace.on_first_token(now - generation.sent_at)
                     self._do(self._machine.grow(start.run_id, piece))
 
-    def _request(self, place: Snapshot, deadline_ms: int) -> CompleteRequest:
+    def _request(self, place: Snapshot) -> CompleteRequest:
+        """Return what to ask the pool for.
+
+        Without a deadline: that is ours, for the answer. The pool would refuse what a slow node
+        can't complete by then, while half of it, or all of it a little later, is of use.
+        """
         settings = self._office.settings
         prefix, suffix = window(
             place.prefix, place.suffix, settings.prefix_chars, settings.suffix_chars
@@ -166,11 +173,10 @@ class Desk:
         return CompleteRequest(
             infill=Infill(prefix=redact(prefix).text, suffix=redact(suffix).text, path=place.path),
             language=place.language,
-            max_tokens=shape.max_tokens,
+            max_tokens=self._machine.pace.affordable_tokens(shape.max_tokens),
             stop=list(shape.stop),
             temperature=0.0,
             mode="fast",
-            deadline_ms=deadline_ms,
             client_id=self._office.client_id,
             document_id=uuid.uuid5(uuid.NAMESPACE_URL, place.uri).hex,
         )

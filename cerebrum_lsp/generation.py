@@ -47,6 +47,14 @@ class Generation:
         """The model that writes it."""
         return self.done.model if self.done else self.route.model if self.route else None
 
+    @property
+    def tokens_per_s(self) -> float | None:
+        """How fast it was written, None if it has not ended or was too short to tell."""
+        done = self.done
+        if done is None or done.usage.completion_tokens < 2 or not done.node_timings.decode_ms:
+            return None
+        return (done.usage.completion_tokens - 1) * 1000 / done.node_timings.decode_ms
+
     def stages(self, asked_at: float, total_ms: float) -> Stages:
         """Split the `total_ms` since `asked_at` into its stages.
 

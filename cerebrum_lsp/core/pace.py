@@ -9,6 +9,8 @@ WEIGHT = 0.3  # of the newest sample: a change of pace is followed within some f
 PAUSE_S = 1.0  # a longer interval is thinking, not typing
 USUAL_INTERVAL_S = 0.25  # 40 words a minute
 USUAL_FIRST_TOKEN_S = 0.3
+WORTH_WAITING_S = 15.0  # what takes longer to write has been typed, or forgotten, before
+LEAST_TOKENS = 16  # a line, however slow the pool is
 
 
 class Pace:
@@ -17,6 +19,7 @@ class Pace:
     def __init__(self) -> None:
         self.interval_s = USUAL_INTERVAL_S
         self.first_token_s = USUAL_FIRST_TOKEN_S
+        self.tokens_per_s: float | None = None
         self._last_edit_at: float | None = None
 
     def on_edit(self, now: float) -> None:
@@ -28,6 +31,17 @@ class Pace:
     def on_first_token(self, elapsed_s: float) -> None:
         """Learn from a first token that came `elapsed_s` after it was asked for."""
         self.first_token_s += WEIGHT * (elapsed_s - self.first_token_s)
+
+    def on_rate(self, tokens_per_s: float) -> None:
+        """Learn from a generation that wrote this many tokens a second."""
+        known = self.tokens_per_s or tokens_per_s
+        self.tokens_per_s = known + WEIGHT * (tokens_per_s - known)
+
+    def affordable_tokens(self, wanted: int) -> int:
+        """Return how many tokens to ask for, at most `wanted`: a slow pool is asked for less."""
+        if self.tokens_per_s is None:
+            return wanted
+        return min(wanted, max(LEAST_TOKENS, int(self.tokens_per_s * WORTH_WAITING_S)))
 
     def delay_s(self) -> float:
         """Return how long to wait for another keystroke before asking the pool.

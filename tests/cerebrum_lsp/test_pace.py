@@ -28,6 +28,22 @@ def test_the_slower_the_pool_the_longer_the_wait(
     assert least_s <= pace(interval_s=0.25, first_token_s=first_token_s).delay_s() <= most_s
 
 
+@pytest.mark.parametrize(
+    ("rate", "tokens"),
+    [
+        pytest.param(None, 96, id="nothing is known"),
+        pytest.param(50.0, 96, id="all that is wanted"),
+        pytest.param(3.0, 45, id="what a slow pool writes in a while"),
+        pytest.param(0.1, 16, id="a line, however slow"),
+    ],
+)
+def test_a_slow_pool_is_asked_for_less(rate: float | None, tokens: int) -> None:
+    learned = Pace()
+    if rate is not None:
+        learned.on_rate(rate)
+    assert learned.affordable_tokens(96) == tokens
+
+
 def test_thinking_is_not_typing() -> None:
     learned = pace(interval_s=0.2, first_token_s=0.3)
     before = learned.interval_s
