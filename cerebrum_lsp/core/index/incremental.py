@@ -7,6 +7,11 @@ from tree_sitter import Tree
 
 from orchestrator.retrieval.syntax import Outline, outline, parse, update
 
+EXACT_BYTES = 100_000
+"""Up to this size a file with syntax errors is looked at as a whole (6 ms). Recovery from an error
+may change what stands far from the edit; in a larger file that shows after the next clean parse
+of its place only."""
+
 
 class Edit(NamedTuple):
     """A replacement: characters from `start` to `end` of the text become `replacement`."""
@@ -57,7 +62,9 @@ def reparse(
     new_tree = parse(source, old.language, old_tree, stop)
     if new_tree is None:
         return Changed(text, None, Outline(old.language))
-    if old_tree is None or len(spans) != 1:
+    has_error = new_tree.root_node.has_error or (tree is not None and tree.root_node.has_error)
+    is_small = len(source) <= EXACT_BYTES
+    if old_tree is None or len(spans) != 1 or (has_error and is_small):
         return Changed(text, new_tree, outline(new_tree, old.language))
     widened = _widened(spans[0], old_tree, new_tree)
     return Changed(text, new_tree, update(old, new_tree, *widened))

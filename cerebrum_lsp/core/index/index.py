@@ -107,10 +107,6 @@ class Index:
         """Return the files that import a name, once for each time."""
         return self._importers.get(name, [])
 
-    def names(self) -> Iterator[str]:
-        """Every name that is defined somewhere."""
-        return iter(self._by_name)
-
     def members(self, place: Place) -> list[Place]:
         """Return what a class holds: methods, fields of its body, and fields set through self."""
         source = self.sources[place.path]

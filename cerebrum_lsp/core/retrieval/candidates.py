@@ -41,6 +41,13 @@ class Candidates:
         self.scope: dict[str, list[Place]] = {}
         self.module_names: dict[str, str] = {}
         self.local_names: dict[Place, str] = {}
+        self._close_subwords = frozenset(
+            part for word in situation.close_words for part in subwords(word)
+        )
+        self._function_subwords = subwords(situation.function_name or "")
+        self._edited_words = frozenset(WORD.findall("\n".join(situation.hints.edited_texts)))
+        self._visited = frozenset(path for path, _, _ in situation.hints.visited)
+        self._open = frozenset(situation.hints.open_paths)
         self._imports()
         self.types = Types(index, situation, self.scope)
         self._classes_in_play()
@@ -265,7 +272,16 @@ class Candidates:
         signals["popular"] = log1p(len(self.index.importers_of(definition.name))) / 4
         if name.startswith("_"):
             signals["private"] = 1.0
+        self._recall_session(place, name, signals)
         self._compare_words(name, signals)
+
+    def _recall_session(self, place: Place, name: str, signals: Signals) -> None:
+        if name in self._edited_words:
+            signals["edited"] = 1.0
+        if place.path in self._visited:
+            signals["visited"] = 1.0
+        if place.path in self._open:
+            signals["open"] = 1.0
 
     def _compare_words(self, name: str, signals: Signals) -> None:
         parts = subwords(name)
@@ -276,19 +292,6 @@ class Candidates:
         if self.situation.function_name:
             mine = self._function_subwords
             signals["words_function"] = len(parts & mine) / len(parts | mine)
-
-    @property
-    def _close_subwords(self) -> frozenset[str]:
-        if not hasattr(self, "_close"):
-            self._close = frozenset(
-                part for word in self.situation.close_words for part in subwords(word)
-            )
-            self._mine = subwords(self.situation.function_name or "")
-        return self._close
-
-    @property
-    def _function_subwords(self) -> frozenset[str]:
-        return self._mine
 
 
 def subwords(name: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ The official grammar wheels stand behind one table, since tree-sitter-languages 
 A language is named by its LSP identifier; a grammar is imported when it is first asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -92,11 +92,6 @@ def canonical(language: str | None) -> str | None:
     """Return the table's name of a language given by any of its names; None for unknown ones."""
     name = (language or "").lower()
     return name if name in LANGUAGES else _BY_ALIAS.get(name)
-
-
-def suffixes_of(languages: Iterable[str]) -> frozenset[str]:
-    """Return the file endings of these languages."""
-    return frozenset(suffix for name in languages for suffix in LANGUAGES[name].suffixes)
 
 
 @cache

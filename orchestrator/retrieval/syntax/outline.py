@@ -29,6 +29,7 @@ class _Found(NamedTuple):
     negative_end_byte: int
     """Negative, so that of two that begin together the outer one sorts first."""
     name_byte: int
+    pattern: int
     definition: Definition
 
 
@@ -83,8 +84,7 @@ def _untouched(old: Outline, tops: Sequence[int], first: int, last: int) -> tupl
         position[index]
         for index in tops
         if old.definitions[index].last_line >= first - 1
-        and min(old.definitions[index].doc_first or last, old.definitions[index].first_line)
-        <= last + 1
+        and _begin(old.definitions[index]) <= last + 1
     ]
     if touched:
         low, high = touched[0], touched[-1] + 1
@@ -96,6 +96,11 @@ def _untouched(old: Outline, tops: Sequence[int], first: int, last: int) -> tupl
     while begin and old.definitions[begin - 1].last_line >= old.definitions[begin].first_line:
         begin -= 1
     return begin, end
+
+
+def _begin(definition: Definition) -> int:
+    """Return the first line of a definition or of the comment before it."""
+    return min(definition.doc_first or definition.first_line, definition.first_line)
 
 
 def _kept_imports(imports: Iterable[Import], rows: tuple[int, int], moved: int) -> list[Import]:
@@ -120,9 +125,9 @@ def _collect(
     imports: list[Import] = []
     docs: list[tuple[int, int]] = []
     comments: dict[int, int] = {}
-    for _, captures in cursor.matches(root):
+    for pattern, captures in cursor.matches(root):
         if "name" in captures:
-            _add(found, captures, rows)
+            _add(found, pattern, captures, rows)
         elif "import" in captures:
             imports.extend(each for each in imports_of(captures) if _inside(each.first_line, rows))
         elif "doc" in captures:
@@ -146,8 +151,13 @@ def _lines(node: Node) -> tuple[int, int]:
     return first_row + 1, last_row + 1
 
 
-def _add(found: dict[int, _Found], captures: Captures, rows: tuple[int, int] | None) -> None:
-    """Keep a definition; of two with the same name node the one that takes in more."""
+def _add(
+    found: dict[int, _Found], pattern: int, captures: Captures, rows: tuple[int, int] | None
+) -> None:
+    """Keep a definition; of two with the same name node the larger range and the earlier kind.
+
+    The query files name special cases before general ones.
+    """
     capture = next(key for key in captures if key.startswith(KIND))
     node, name_node = captures[capture][0], captures["name"][0]
     first_line, last_line = _lines(node)
@@ -155,15 +165,20 @@ def _add(found: dict[int, _Found], captures: Captures, rows: tuple[int, int] | N
     if not _inside(first_line, rows):
         return
     place = node.start_byte, -node.end_byte
-    if earlier is not None and earlier[:2] <= place:
-        return
-    kind = earlier.definition.kind if earlier else capture[len(KIND) :]
+    kind = capture[len(KIND) :]
+    if earlier is not None:
+        kind = kind if pattern < earlier.pattern else earlier.definition.kind
+        pattern = min(pattern, earlier.pattern)
+        if earlier[:2] <= place:
+            definition = earlier.definition._replace(kind=kind)
+            found[name_node.start_byte] = earlier._replace(pattern=pattern, definition=definition)
+            return
     head_line = name_node.start_point.row + 1
     header_end = max(head_line, _header_end(node, captures, first_line, last_line))
     definition = Definition(
         _name(name_node), kind, -1, first_line, last_line, head_line, header_end
     )
-    found[name_node.start_byte] = _Found(*place, name_node.start_byte, definition)
+    found[name_node.start_byte] = _Found(*place, name_node.start_byte, pattern, definition)
 
 
 def _name(node: Node) -> str:
@@ -185,9 +200,9 @@ def _header_end(node: Node, captures: Captures, first_line: int, last_line: int)
 def _nested(found: Sequence[_Found], offset: int) -> list[Definition]:
     """Give each definition its parent, and functions in a class their kind."""
     definitions: list[Definition] = []
-    stack: list[tuple[int, int]] = []
-    for start_byte, negative_end, _, definition in found:
-        while stack and stack[-1][0] <= start_byte:
+    stack: list[tuple[int, int, tuple[int, int]]] = []
+    for start_byte, negative_end, _, _, definition in found:
+        while stack and (stack[-1][0] <= start_byte or stack[-1][2] == (start_byte, negative_end)):
             stack.pop()
         if stack:
             parent = stack[-1][1]
@@ -196,7 +211,7 @@ def _nested(found: Sequence[_Found], offset: int) -> list[Definition]:
                 is_member = definitions[parent].kind in CONTAINERS
                 kind = "method" if is_member else "function" if kind == "function" else kind
             definition = definition._replace(parent=parent + offset, kind=kind)  # noqa: PLW2901
-        stack.append((-negative_end, len(definitions)))
+        stack.append((-negative_end, len(definitions), (start_byte, negative_end)))
         definitions.append(definition)
     return definitions
 

@@ -16,8 +16,7 @@
 (comment) @comment
 
 (using_directive name: (identifier) @alias (_) @module .) @import
-(using_directive . [(qualified_name) (identifier)] @module .) @import
-(using_directive . "using" . [(qualified_name) (identifier)] @module) @import
+(using_directive . "using" . [(qualified_name) (identifier)] @module . ";") @import
 
 (invocation_expression function: (identifier) @reference.call)
 (invocation_expression function: (member_access_expression name: (identifier) @reference.call))
