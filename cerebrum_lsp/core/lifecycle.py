@@ -44,7 +44,6 @@ class Start:
 
     run_id: int
     place: Snapshot
-    manual: bool
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ class Completions:
         self.start_at = None
         self._run_ids += 1
         self.live = Run(self._run_ids, ask.place)
-        return Start(self.live.id, ask.place, ask.manual)
+        return Start(self.live.id, ask.place)
 
     def _stop_live(self) -> list[Decision]:
         run, self.live, self.abandon_at = self.live, None, None
