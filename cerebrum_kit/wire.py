@@ -38,6 +38,13 @@ class Infill(Wire):
     path: Annotated[str, Field(max_length=4096)] | None = None
 
 
+class Message(Wire):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: Text
+
+
 class Usage(Wire):
     """Token counts; `cached_tokens` of the prompt were already in the engine's KV cache."""
 

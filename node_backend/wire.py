@@ -8,6 +8,7 @@ from cerebrum_kit.wire import (
     FinishReason,
     Identifier,
     Infill,
+    Message,
     OneOf,
     Sampling,
     Snippet,
@@ -23,13 +24,6 @@ class InfillWithSnippets(Infill):
     """A place to fill, with text from other files."""
 
     snippets: Annotated[list[Snippet], Field(max_length=64)] = Field(default_factory=list)
-
-
-class Message(Wire):
-    """One turn of a chat."""
-
-    role: Literal["system", "user", "assistant"]
-    content: Text
 
 
 class InferenceRequest(OneOf, Sampling):

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from cerebrum_kit.errors import TooLargeError
 from node_backend.wire import DoneEvent as NodeDone
 from node_backend.wire import InferenceRequest, InfillWithSnippets
-from node_backend.wire import Message as NodeMessage
 from orchestrator.retrieval.pipeline import Prepared, prepare_instruct, prepare_prompt
 from orchestrator.wire import CompleteRequest, ContextReport, DoneEvent, NodeTimings, Timings
 
@@ -66,8 +65,7 @@ def _common(request: CompleteRequest) -> InferenceRequest:
         continue_from=request.continue_from,
     )
     if request.messages is not None:
-        turns = [NodeMessage.model_validate(turn.model_dump()) for turn in request.messages]
-        return common.model_copy(update={"prompt": None, "messages": turns})
+        return common.model_copy(update={"prompt": None, "messages": request.messages})
     if request.infill is not None:
         infill = InfillWithSnippets(
             prefix=request.infill.prefix,

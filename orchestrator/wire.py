@@ -9,6 +9,7 @@ from cerebrum_kit.wire import (
     FinishReason,
     Identifier,
     Infill,
+    Message,
     OneOf,
     Sampling,
     Snippet,
@@ -31,13 +32,6 @@ class Instruct(Wire):
     instruction: Annotated[str, Field(min_length=1)]
     code: Text = ""
     path: Annotated[str, Field(max_length=4096)] | None = None
-
-
-class Message(Wire):
-    """One turn of a chat."""
-
-    role: Literal["system", "user", "assistant"]
-    content: Text
 
 
 class CompleteRequest(OneOf, Sampling):
