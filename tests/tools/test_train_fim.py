@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.train_model.fim import KINDS, Cut, Example, block_end, cut, line_spans, make_cut, windows
-from tools.train_model.layout import MIDDLE_WEIGHT, SPECIALS, layout
-from tools.train_model.stream import fit
+from tools.train_model.fim import (
+    KINDS,
+    Cut,
+    Example,
+    Order,
+    block_end,
+    cut,
+    line_spans,
+    make_cut,
+    windows,
+)
+from tools.train_model.layout import FIM_MIDDLE, FIM_SUFFIX, MIDDLE_WEIGHT, SPECIALS, layout
+from tools.train_model.stream import FIRST_WEIGHT, Row, fit, lesson
 
 CODE = """\
 import os
@@ -124,3 +134,31 @@ def test_too_long_examples_lose_what_matters_least(length: int, kept: str) -> No
     assert "".join(chr(i - 1000) for i in ids if i >= 1000) == kept
     assert len(ids) == len(weights) <= length
     assert ids[-1] == SPECIALS.index(END)
+
+
+def encoded(text: str) -> list[int]:
+    return [1000 + ord(c) for c in text]
+
+
+@pytest.mark.parametrize(
+    ("order", "after_prefix"),
+    [
+        pytest.param("psm", "m", id="prefix first: the middle's beginning"),
+        pytest.param("spm", "s", id="suffix first: what follows anyway"),
+    ],
+)
+def test_what_the_suffix_marker_is_asked_for(order: Order, after_prefix: str) -> None:
+    ids, targets, weights = lesson(*fit(layout(Example(CUT, order)), encoded, 60))
+    marker = ids.index(SPECIALS.index(FIM_SUFFIX))
+    middle = ids.index(SPECIALS.index(FIM_MIDDLE))
+    assert targets[marker] == 1000 + ord(after_prefix)
+    assert targets[middle] == 1000 + ord("m")
+    assert weights[middle] == (FIRST_WEIGHT if order == "psm" else MIDDLE_WEIGHT)
+    assert targets[-1] == SPECIALS.index(END)
+
+
+def test_examples_of_a_row_are_numbered_apart() -> None:
+    row = Row([], [], [], [])
+    row.add([1, 2], [2, 3], [1.0, 1.0])
+    row.add([4], [5], [1.0])
+    assert (row.ids, row.targets, row.parts) == ([1, 2, 4], [2, 3, 5], [0, 0, 1])

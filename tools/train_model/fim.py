@@ -18,7 +18,9 @@ Order = Literal["psm", "spm"]
 #: What the middle is, with the share of the examples.
 KINDS = {"rest": 0.42, "line": 0.13, "lines": 0.13, "block": 0.14, "span": 0.18}
 SPM_SHARE = 0.35
-NO_SUFFIX, SHORT_SUFFIX = 0.2, 0.2
+#: What is left of the suffix: nothing, its first lines, or a part that ends anywhere, as where a
+#: window of so many characters or tokens ends; else all.
+NO_SUFFIX, SHORT_SUFFIX, CUT_SUFFIX = 0.15, 0.15, 0.4
 
 _BLANKS = re.compile(r"[ \t]*")
 
@@ -134,6 +136,8 @@ def shorten_suffix(whole: Cut, rng: random.Random) -> Cut:
             suffix = "\n"
     elif dice < NO_SUFFIX + SHORT_SUFFIX:
         suffix = "".join(whole.suffix.splitlines(keepends=True)[: rng.randint(1, 4)])
+    elif dice < NO_SUFFIX + SHORT_SUFFIX + CUT_SUFFIX and whole.suffix:
+        suffix = whole.suffix[: log_uniform(1, len(whole.suffix), rng)]
     else:
         return whole
     return Cut(whole.prefix, whole.middle, suffix, whole.kind)

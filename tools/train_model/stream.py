@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tools.train_model.context import Definitions, Snippet
 from tools.train_model.corpus import Source
 from tools.train_model.fim import SPM_SHARE, Example, Order, make_cut, pick, windows
-from tools.train_model.layout import SPECIALS, Piece, layout
+from tools.train_model.layout import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, SPECIALS, Piece, layout
 
 #: Characters per token of the corpus, roughly; only used to draw windows of a fitting length.
 CHARS_PER_TOKEN = 3.7
@@ -22,16 +22,29 @@ SHORTEST_WINDOW = 150
 #: Rows keep at least this many tokens before they are filled up with plain text.
 SMALLEST_REST = 48
 
+#: Weight of the middle's first token in prefix-suffix-middle order, where it is hard to learn.
+FIRST_WEIGHT = 16.0
+
 Tokens = list[int]
 Encode = Callable[[str], Tokens]
 
 
 @dataclass
 class Row:
-    """Token ids and, for each, its weight as a target."""
+    """Inputs; for each its target, the target's weight, and the example that it belongs to."""
 
     ids: list[int]
+    targets: list[int]
     weights: list[float]
+    parts: list[int]
+
+    def add(self, ids: list[int], targets: list[int], weights: list[float]) -> None:
+        """Append an example, which sees nothing of the row's others."""
+        part = self.parts[-1] + 1 if self.parts else 0
+        self.ids += ids
+        self.targets += targets
+        self.weights += weights
+        self.parts += [part] * len(ids)
 
 
 class Stream:
@@ -78,30 +91,48 @@ class Stream:
 
     def rows(self, length: int) -> Iterator[Row]:
         """Pack examples into rows; what is left of a row is filled with plain text."""
-        row = Row([], [])
+        row = Row([], [], [], [])
         for source, text in self._windows(round(length * CHARS_PER_TOKEN)):
-            ids, weights = fit(layout(self.example(source, text)), self.encode, length)
-            if len(row.ids) + len(ids) > length:
+            example = lesson(*fit(layout(self.example(source, text)), self.encode, length + 1))
+            if len(row.ids) + len(example[0]) > length:
                 self._fill(row, length)
                 yield row
-                row = Row([], [])
-            row.ids += ids
-            row.weights += weights
+                row = Row([], [], [], [])
+            row.add(*example)
             if length - len(row.ids) < SMALLEST_REST:
                 self._fill(row, length)
                 yield row
-                row = Row([], [])
+                row = Row([], [], [], [])
 
     def _fill(self, row: Row, length: int) -> None:
         """Fill a row with plain text from a random line of a random file."""
         while (rest := length - len(row.ids)) > 0:
             source = self.rng.choices(self.sources, weights=self.sizes)[0]
             start = source.text.find("\n", self.rng.randrange(len(source.text))) + 1
-            ids = self.encode(source.text[start : start + rest * 8])[: rest - 1]
-            ended = start + rest * 8 >= len(source.text) and len(ids) < rest - 1
-            row.ids += [*ids, 0]
-            # The end is a lesson only where the file ends; elsewhere it merely parts the examples.
-            row.weights += [1.0] * len(ids) + [1.0 if ended else 0.0]
+            ids = self.encode(source.text[start : start + rest * 8])[:rest]
+            ended = start + rest * 8 >= len(source.text) and len(ids) < rest
+            if ended:
+                ids = [*ids, 0]
+            if ids:
+                row.add([0, *ids[:-1]], ids, [1.0] * len(ids))
+
+
+def lesson(ids: list[int], weights: list[float]) -> tuple[list[int], list[int], list[float]]:
+    """Turn an example into inputs, targets and weights; ask for the middle's beginning twice.
+
+    In prefix-suffix-middle order the marker that ends the prefix is the one place that sees the
+    prefix's end as the last thing. Asked there for the middle's first token instead of the
+    suffix's, the network keeps there what it has to find again at the middle's marker; without
+    that, a short run doesn't learn to look back.
+    """
+    inputs, targets, weighed = ids[:-1], ids[1:], weights[1:]
+    marks = [SPECIALS.index(mark) for mark in (FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE)]
+    if all(mark in inputs for mark in marks):
+        prefix, suffix, middle = (inputs.index(mark) for mark in marks)
+        if prefix < suffix:
+            targets[suffix] = targets[middle]
+            weighed[suffix] = weighed[middle] = FIRST_WEIGHT
+    return inputs, targets, weighed
 
 
 def fit(pieces: Sequence[Piece], encode: Encode, length: int) -> tuple[list[int], list[float]]:

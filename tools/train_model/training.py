@@ -21,20 +21,22 @@ from tools.train_model.optimizer import optimizers
 from tools.train_model.schedule import Report, rate, row_length
 from tools.train_model.stream import Row, Stream
 
-TOKENS_PER_STEP = 8192
-MATRIX_LR, OTHER_LR, DECAY = 0.02, 4e-3, 0.1
-AVERAGE_DECAY = 0.99
+TOKENS_PER_STEP = 4096
+MATRIX_LR, OTHER_LR, DECAY = 0.013, 2.6e-3, 0.1
+AVERAGE_DECAY = 0.995
 MAX_NORM = 1.0
 CHECKPOINT_SECONDS = 120.0
-REPORT_STEPS = 10
+REPORT_STEPS = 20
 
 
-def batch(rows: Iterator[Row], length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Take inputs, targets and weights, each (TOKENS_PER_STEP / length, length)."""
+def batch(rows: Iterator[Row], length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Take inputs, targets, weights and parts, each (TOKENS_PER_STEP / length, length)."""
     taken = [next(rows) for _ in range(TOKENS_PER_STEP // length)]
     ids = torch.tensor([row.ids for row in taken])
+    targets = torch.tensor([row.targets for row in taken])
     weights = torch.tensor([row.weights for row in taken])
-    return ids[:, :-1].contiguous(), ids[:, 1:].contiguous(), weights[:, 1:].contiguous()
+    parts = torch.tensor([row.parts for row in taken])
+    return ids, targets, weights, parts
 
 
 class Trainer:
@@ -67,10 +69,10 @@ class Trainer:
         flat = weights.flatten()
         return (losses * flat).sum() / flat.sum()
 
-    def _update(self, data: tuple[Tensor, Tensor, Tensor], factor: float) -> float:
-        ids, targets, weights = data
+    def _update(self, data: tuple[Tensor, Tensor, Tensor, Tensor], factor: float) -> float:
+        ids, targets, weights, parts = data
         with torch.autocast("cpu", torch.bfloat16):
-            loss = self._head_loss(self.network.features(ids), targets, weights)
+            loss = self._head_loss(self.network.features(ids, parts), targets, weights)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), MAX_NORM)
         for optimizer, base in zip(self.optimizers, (MATRIX_LR, OTHER_LR), strict=True):
@@ -98,8 +100,7 @@ class Trainer:
             progress = self.seconds / budget
             if row_length(progress) != length:
                 length = row_length(progress)
-                # One token more than the inputs: the last one is only a target.
-                rows = self.stream.rows(length + 1)
+                rows = self.stream.rows(length)
             loss += self._update(batch(rows, length), rate(progress)) / REPORT_STEPS
             self.step += 1
             self.tokens += TOKENS_PER_STEP
