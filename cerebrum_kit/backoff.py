@@ -17,13 +17,16 @@ class Backoff:
     failures: int = 0
     retry_at: float = 0.0
 
-    def on_end(self, started_at: float, now: float, *, was_ready: bool) -> None:
+    def on_end(
+        self, started_at: float, now: float, *, was_ready: bool, has_served: bool = False
+    ) -> None:
         """Take note that a run that began at `started_at` has ended by itself.
 
         Only a run that had become ready earns an immediate restart: what can't start once will
-        hardly start a moment later.
+        hardly start a moment later. A run that was of use shows, as a long one does, that the
+        failures before it are over.
         """
-        if now - started_at >= self.stable_after_s:
+        if has_served or now - started_at >= self.stable_after_s:
             self.failures = 0
         if not was_ready:
             self.failures = max(1, self.failures)

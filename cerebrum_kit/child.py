@@ -32,7 +32,8 @@ class ChildSpec:
     """How to start a child. It must announce itself by a line of JSON on its standard output.
 
     `until_ready` gets what it announced, and returns when the child can be used, for children that
-    announce themselves earlier than that. Both together have `ready_timeout_s`.
+    announce themselves earlier than that. Both together have `ready_timeout_s`. `pass_fds` are
+    descriptors that it inherits under the same numbers.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ChildSpec:
     ready_timeout_s: float = 60.0
     grace_s: float = 3.0
     until_ready: Callable[[Mapping[str, object]], Awaitable[None]] | None = None
+    pass_fds: Sequence[int] = ()
 
 
 class Child:
@@ -80,6 +82,7 @@ class Child:
                 env={**os.environ, LIFELINE_ENV: "1", **spec.env},
                 start_new_session=True,  # a terminal's Ctrl-C is for the parent, which decides
                 limit=MAX_LINE_BYTES,
+                pass_fds=spec.pass_fds,
             )
         except OSError as error:
             raise ChildFailedError(f"can't start {spec.name}: {error}") from error

@@ -31,7 +31,8 @@ def runtime_dir() -> Path:
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o022:
         raise UnsafeRuntimeDirError(
             f"{path} belongs to another user or others can write to it; "
-            f"remove it, or set {RUNTIME_DIR_ENV} to a private folder"
+            f"remove it, or set {RUNTIME_DIR_ENV} to a private folder",
+            details={"path": str(path)},
         )
     return path
 

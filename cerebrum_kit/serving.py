@@ -6,8 +6,11 @@ import ipaddress
 import json
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,6 +19,9 @@ from cerebrum_kit import lifeline
 from cerebrum_kit.errors import CerebrumError
 
 GRACEFUL_SHUTDOWN_S = 5
+SEND_TIMEOUT_S = 30.0
+"""A client that takes nothing of what it is sent for this long loses its connection, and what it
+holds here. A network that loses packets recovers sooner."""
 
 
 class UnguardedBindError(CerebrumError):
@@ -28,6 +34,30 @@ class PortInUseError(CerebrumError):
     """Another process listens on the port."""
 
     code = "port-in-use"
+
+
+class TlsFilesError(CerebrumError):
+    """The certificate and key can't be used."""
+
+    code = "tls-files"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """A certificate (with those that vouch for it, if need be) and its key, as PEM files."""
+
+    certificate: Path
+    key: Path
+
+    def check(self) -> None:
+        """Raise TlsFilesError unless they can be used, together and without a pass phrase."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.certificate, self.key, password=lambda: b"")
+        except OSError as error:  # as which SSL's own errors come, too
+            raise TlsFilesError(
+                f"can't serve TLS with {self.certificate} and {self.key}: {error}"
+            ) from error
 
 
 def require_guard(host: str, key: str | None) -> None:
@@ -73,12 +103,20 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: ASGIApp, host: str, port: int, *, on_started: Callable[[int], None], stop: asyncio.Event
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    on_started: Callable[[int], None],
+    stop: asyncio.Event,
+    tls: Tls | None = None,
 ) -> None:
     """Serve `app` on `host:port` (0: any free port) until `stop` is set or a signal arrives.
 
-    `on_started` gets the bound port. Raises PortInUseError if the port is taken.
+    `on_started` gets the bound port. Raises PortInUseError if the port is taken, TlsFilesError.
     """
+    if tls is not None:
+        tls.check()
     listener = listen(host, port)
     bound_port = listener.getsockname()[1]
     config = uvicorn.Config(
@@ -88,6 +126,8 @@ async def serve(
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         lifespan="on",
         ws="none",
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
     server = _Server(config, lambda: on_started(bound_port))
 
@@ -108,8 +148,11 @@ async def serve(
         listener.close()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on `host:port` (0: any). Raises PortInUseError."""
+def listen(host: str, port: int, send_timeout_s: float = SEND_TIMEOUT_S) -> socket.socket:
+    """Return a socket that listens on `host:port` (0: any). Raises PortInUseError.
+
+    Whoever connects and takes nothing for `send_timeout_s` of what is sent to it is cut off.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
@@ -121,4 +164,6 @@ def listen(host: str, port: int) -> socket.socket:
     # without it the second half of each answer waits 40 ms for the first to be acknowledged.
     # Connections inherit it.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    timeout_ms = round(send_timeout_s * 1000)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
     return listener

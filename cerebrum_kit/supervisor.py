@@ -41,6 +41,7 @@ class Supervisor:
         self.child: Child | None = None
         self.state: State = "stopped"
         self.restarts_total = 0
+        self._has_served = False
 
     @property
     def error(self) -> ChildFailedError | None:
@@ -78,6 +79,10 @@ class Supervisor:
                 await keeper
         await self._set("stopped")
 
+    def note_served(self) -> None:
+        """Take note that the child has been of use: if it ends, it is started again at once."""
+        self._has_served = True
+
     @property
     def _is_coming(self) -> bool:
         """Whether a child is started, or will be after a pause and without having failed before."""
@@ -87,10 +92,12 @@ class Supervisor:
         try:
             while True:
                 await self._set("starting")
-                started_at = self._clock()
+                started_at, self._has_served = self._clock(), False
                 was_ready = await self._run_once()
                 self.restarts_total += was_ready
-                self._backoff.on_end(started_at, self._clock(), was_ready=was_ready)
+                self._backoff.on_end(
+                    started_at, self._clock(), was_ready=was_ready, has_served=self._has_served
+                )
                 if delay_s := self._backoff.wait_s(self._clock()):
                     await self._set("waiting")
                     await asyncio.sleep(delay_s)

@@ -30,6 +30,15 @@ def test_delay_before_a_restart(ends: list[tuple[float, bool]], expected: list[f
     assert delays(ends) == expected
 
 
+def test_a_run_that_was_of_use_is_followed_by_the_next_one_at_once() -> None:
+    backoff = Backoff()
+    for end in range(20):
+        backoff.on_end(end, end + 0.5, was_ready=True, has_served=True)
+        assert backoff.wait_s(end + 0.5) == 0
+    backoff.on_end(20, 20.5, was_ready=True)
+    assert backoff.wait_s(20.5) == 0.5
+
+
 @given(st.lists(st.tuples(st.floats(0, 1000), st.booleans()), max_size=60))
 def test_delay_is_never_negative_nor_over_its_bound(ends: list[tuple[float, bool]]) -> None:
     assert all(0 <= wait <= MAX_DELAY_S for wait in delays(ends))

@@ -69,6 +69,17 @@ async def test_a_child_is_handed_over_with_what_it_announced() -> None:
     assert not child.is_running
 
 
+async def test_a_child_inherits_the_descriptors_that_are_passed_to_it() -> None:
+    reading, writing = os.pipe()
+    write = f"import os; os.write({writing}, b'here');" + UNTIL_END_OF_INPUT
+    argv = [sys.executable, "-S", "-c", write]
+    child = await Child.start(ChildSpec("child", argv, pass_fds=(writing,)))
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read(4) == b"here"
+    await child.stop()
+
+
 async def test_a_child_that_ignores_every_request_is_killed() -> None:
     child = await Child.start(spec(IGNORES_EVERYTHING, grace_s=0.05))
     await child.stop()

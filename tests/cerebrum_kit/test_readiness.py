@@ -86,6 +86,23 @@ async def test_who_asks_after_the_end_of_a_child_that_worked_gets_the_next_one()
         assert supervisor.failure is None
 
 
+async def test_a_child_that_was_of_use_is_started_again_at_once_however_often_it_ends() -> None:
+    async def hurried() -> None:
+        for _ in range(8):
+            child = await supervisor.ensure()
+            supervisor.note_served()
+            os.kill(child.pid, signal.SIGKILL)
+            await child.wait()
+        await supervisor.ensure()
+
+    backoff = Backoff(first_delay_s=1000.0, max_delay_s=1000.0)
+    supervisor = Supervisor(lambda: spec(WAITS, at_once), backoff=backoff)
+    try:
+        await asyncio.wait_for(hurried(), 30)
+    finally:
+        await supervisor.stop()
+
+
 async def test_who_asks_while_it_cannot_be_started_is_told_why() -> None:
     async def until_ready(_: Mapping[str, object]) -> None:
         raise ChildFailedError("broken")
