@@ -1,4 +1,4 @@
-"""The memory ledger against the engine's real resident memory, for models of four shapes.
+"""The memory ledger against the engine's real resident memory: four shapes, three KV types.
 
 python -m benchmarks.ledger
 
@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from node_backend.core.gguf_header import parse_header
-from node_backend.core.ledger import Needs, Plan, needs_of
+from node_backend.core.ledger import KvType, Needs, Plan, needs_of
 from node_backend.core.model_shape import shape_of
 from node_backend.engines.base import Order, RawPrompt
 from node_backend.engines.llama_cpp import LlamaCppEngine
@@ -34,6 +34,7 @@ class Comparison:
     """What was computed beforehand, and what then was resident, in bytes."""
 
     written: Written
+    kv_type: KvType
     needs: Needs
     resident: int
 
@@ -43,16 +44,17 @@ class Comparison:
         return abs(self.needs.loaded - self.resident) <= 0.1 * self.resident + 30 * MB
 
 
-async def compare(folder: Path, written: Written) -> Comparison:
+async def compare(folder: Path, written: Written, kv_type: KvType = "f16") -> Comparison:
     """Write a model, compute its needs, and run it."""
     path = write_shape(folder / "shape.gguf", written)
-    needs = needs_of(shape_of(parse_header(path.read_bytes()[: 4 << 20])), PLAN)
-    resident = await _resident_bytes(path)
+    plan = replace(PLAN, kv_type=kv_type)
+    needs = needs_of(shape_of(parse_header(path.read_bytes()[: 4 << 20])), plan)
+    resident = await _resident_bytes(path, kv_type)
     path.unlink()
-    return Comparison(written, needs, resident)
+    return Comparison(written, kv_type, needs, resident)
 
 
-async def _resident_bytes(path: Path) -> int:
+async def _resident_bytes(path: Path, kv_type: KvType) -> int:
     settings = EngineSettings(
         model_path=str(path),
         context_tokens=PLAN.context_tokens,
@@ -61,6 +63,7 @@ async def _resident_bytes(path: Path) -> int:
         batch_tokens=PLAN.batch_tokens,
         prompt_cache_mib=PLAN.prompt_cache_bytes >> 20,
         parent_pid=os.getpid(),
+        kv_type=kv_type,
     )
     engine = LlamaCppEngine(settings, load_timeout_s=120, stall_timeout_s=120)
     try:
@@ -74,22 +77,27 @@ async def _resident_bytes(path: Path) -> int:
 
 
 async def compare_all() -> list[Comparison]:
-    """Compare all shapes, one after the other."""
+    """Compare all shapes, one after the other, and the one with the most keys in all KV types."""
+    cases: list[tuple[Written, KvType]] = [(written, "f16") for written in SHAPES]
+    cases += [(SHAPES[0], "q8_0"), (SHAPES[0], "q4_0")]
     with tempfile.TemporaryDirectory() as folder:
-        return [await compare(Path(folder), written) for written in SHAPES]
+        return [await compare(Path(folder), *case) for case in cases]
 
 
 def main() -> int:
     """Print the table."""
     comparisons = asyncio.run(compare_all())
-    table = Table("shape", "type", "weights", "KV", "compute", "ledger", "resident", "off by")
+    table = Table(
+        "shape", "type", "KV type", "weights", "KV", "compute", "ledger", "resident", "off by"
+    )
     for each in comparisons:
         needs = each.needs
         sizes = (needs.weights, needs.kv, needs.compute, needs.loaded, each.resident)
         cells = [f"{size / MB:.0f} MB" for size in sizes]
         off = f"{(needs.loaded - each.resident) / MB:+.0f} MB"
-        table.add_row(each.written.name, each.written.quantisation.name, *cells, off)
-    Console().print(table)
+        types = each.written.quantisation.name, each.kv_type
+        table.add_row(each.written.name, *types, *cells, off)
+    Console(width=110).print(table)
     return 0 if all(each.holds for each in comparisons) else 1
 
 

@@ -17,16 +17,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.figures import Figure, quantile, table
 from node_backend.config import Settings
 from node_backend.engines.base import Finished, InfillPrompt, Order, Piece
-from node_backend.service import build
+from node_backend.models import catalog
+from node_backend.service import engine_for
 from tests.e2e.editor import Editor, editor
 from tests.e2e.pool import Pool, running_pool
 
@@ -35,22 +36,6 @@ REQUESTS = 100
 WARM_UP = 5
 SOURCE = Path(__file__).with_name("main_path.py")
 MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured value beside its limit, and what was measured beside it."""
-
-    name: str
-    value: float
-    limit: float
-    unit: str
-    reference: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether the limit is kept."""
-        return self.value <= self.limit
 
 
 async def time_of_initialize(*command: str) -> float:
@@ -106,7 +91,8 @@ async def measure_first_token(client: Editor) -> tuple[list[float], list[float]]
 
 async def measure_direct(model: Path) -> list[float]:
     """Ask an engine of the same kind directly; return what HTTP alone adds to its own time."""
-    engine = build(Settings(model=model)).manager.engine
+    settings = Settings(model=model)
+    engine = engine_for(settings, catalog(settings).default)
     added = []
     try:
         await engine.load()
@@ -141,12 +127,6 @@ def added_figures(
             f"an engine asked directly adds {direct_p50:.1f} (p95 {direct_p95:.1f}) ms",
         ),
     ]
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which `share` of `values` lie."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def memory_figures(client: Editor, pool: Pool) -> list[Figure]:
@@ -195,22 +175,8 @@ def main() -> None:
     if arguments.json:
         print(json.dumps([{**asdict(figure), "holds": figure.holds} for figure in figures]))
     else:
-        Console().print(table(figures))
+        Console().print(table("The main path's own cost", figures))
     sys.exit(0 if all(figure.holds for figure in figures) else 1)
-
-
-def table(figures: Sequence[Figure]) -> Table:
-    """Return the figures beside their limits."""
-    drawn = Table("what", "measured", "limit", "", "beside it", title="The main path's own cost")
-    for each in figures:
-        drawn.add_row(
-            each.name,
-            f"{each.value:.1f} {each.unit}",
-            f"{each.limit:.0f} {each.unit}",
-            "ok" if each.holds else "[red]missed[/]",
-            each.reference,
-        )
-    return drawn
 
 
 if __name__ == "__main__":

@@ -10,6 +10,12 @@ class UnknownModelError(CerebrumError):
     status = 404
 
 
+class IncompleteModelError(UnknownModelError):
+    """The node knows the model by name, but a part of it is missing."""
+
+    code = "model-incomplete"
+
+
 class EmptyPromptError(InvalidRequestError):
     """There is nothing to continue, and the model has no token to begin with."""
 
@@ -48,7 +54,37 @@ class BusyError(RefusedError):
     code = "busy"
 
 
+class PinnedError(RefusedError):
+    """Other models are kept in memory for good, and there is no room beside them."""
+
+    code = "pinned"
+
+
 class MemoryLowError(RefusedError):
     """Taking the request would leave the machine too little memory."""
 
     code = "memory-low"
+
+
+class VramLowError(RefusedError):
+    """Others leave the model too little of the graphics cards' memory."""
+
+    code = "vram-low"
+
+
+class CpuBusyError(RefusedError):
+    """Others need the machine's cores."""
+
+    code = "cpu-busy"
+
+
+class NotMeasuredError(CerebrumError):
+    """The model that tuning is for could not be run."""
+
+    code = "not-measured"
+
+
+class FilesInTheWayError(CerebrumError):
+    """What tuning found can't be written where it was told to."""
+
+    code = "files-in-the-way"

@@ -25,7 +25,8 @@ from node_backend.engines.base import (
     RawPrompt,
 )
 from node_backend.errors import EngineFailedError
-from node_backend.manager import Manager, Place
+from node_backend.manager import Place
+from node_backend.metrics import Meter
 from node_backend.wire import DoneEvent, InferenceRequest, InferenceResponse, Timings
 
 GenerationEvent = TokenEvent | ProgressEvent | DoneEvent
@@ -53,7 +54,7 @@ class Stopwatch:
             first_token_ms = (self.first_token - self.arrived) * 1000
         return Timings(
             queue_ms=(self.granted - self.arrived) * 1000,
-            load_ms=(self.loaded - self.granted) * 1000,
+            load_ms=(self.loaded - self.granted) * 1000 + finished.load_ms,
             prefill_ms=finished.prefill_ms,
             decode_ms=finished.decode_ms,
             first_token_ms=first_token_ms,
@@ -61,20 +62,18 @@ class Stopwatch:
 
 
 class Generation:
-    """One admitted request for `model`; `events` is its one and only run."""
+    """One admitted request; `events` is its one and only run."""
 
     def __init__(
         self,
-        manager: Manager,
         place: Place,
         request: InferenceRequest,
-        model: str,
+        meter: Meter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._manager = manager
         self._place = place
         self._request = request
-        self._model = model
+        self._meter = meter or Meter()
         self._watch = Stopwatch(clock)
 
     async def events(self) -> AsyncGenerator[GenerationEvent, None]:
@@ -87,6 +86,7 @@ class Generation:
                 async for each in stages:
                     if isinstance(each, DoneEvent):
                         self._place.end("completed")  # before it is sent: the slot is free now
+                        self._meter.on_usage(each.model, each.usage)
                         self._log_end(each)
                     yield each
         except CerebrumError as error:
@@ -118,11 +118,12 @@ class Generation:
             yield ProgressEvent(stage="queued", detail={"ahead": self._place.ahead})
         slot = await self._place.slot()
         watch.granted = watch.clock()
-        if self._manager.engine.status.state != "ready":
+        engine = self._place.engine
+        if engine.status.state != "ready":
             yield ProgressEvent(stage="loading")
-        await self._manager.load()
+        await self._place.load()
         watch.loaded = watch.clock()
-        async with aclosing(self._manager.engine.generate(self._order(slot))) as results:
+        async with aclosing(engine.generate(self._order(slot))) as results:
             async for result in results:
                 yield self._translate(result)
                 if isinstance(result, Finished):
@@ -137,6 +138,8 @@ class Generation:
             case Piece(text, total_tokens):
                 if self._watch.first_token is None:
                     self._watch.first_token = self._watch.clock()
+                    seconds = self._watch.first_token - self._watch.arrived
+                    self._meter.on_first_token(self._place.model.name, seconds)
                 return TokenEvent(token=text, total_tokens=total_tokens)
             case Finished():
                 return self._done(result)
@@ -145,7 +148,7 @@ class Generation:
         reason: FinishReason = finished.reason
         return DoneEvent(
             finish_reason=reason,
-            model=self._model,
+            model=self._place.model.name,
             inference_time=self._watch.clock() - self._watch.arrived,
             total_tokens=finished.completion_tokens,
             usage=Usage(

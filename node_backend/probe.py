@@ -2,54 +2,131 @@
 
 import asyncio
 import contextlib
+import logging
 import os
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
+from cerebrum_kit.logs import event
 from node_backend.core.cores import usable_cores
+from node_backend.core.machine import (
+    GroupReading,
+    Reading,
+    available_bytes,
+    busy_ticks,
+    group_path,
+    group_reading,
+    sample_of,
+)
+from node_backend.vram import vram_free_bytes
 
-CPU_MAX_FILE = Path("/sys/fs/cgroup/cpu.max")  # a container's own limit, as it sees it
-MIB = 1 << 20
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+GROUP_FILES = ("cpu.max", "cpu.stat", "memory.max", "memory.high", "memory.current", "memory.stat")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """How the machine was doing a moment ago."""
-
-    cpu_percent: float
-    """Of all cores together, by everybody."""
-    memory_available_mib: float
-
-
-def take_sample() -> Sample:
-    """Measure; the CPU figure covers the time since the sample before."""
-    return Sample(psutil.cpu_percent(interval=None), memory_available_bytes() / MIB)
-
-
-def memory_available_bytes() -> int:
-    """Return what processes can take without anything being swapped out."""
+def memory_available_bytes(cgroup_root: Path = CGROUP_ROOT) -> int:
+    """Return what processes can take without anything being swapped out or killed."""
     available: int = psutil.virtual_memory().available
-    return available
+    nothing = Reading(0.0, 1, 0.0, 0.0, 0.0, available, groups(cgroup_root))
+    return available_bytes(nothing)
 
 
-def cores() -> int:
+def memory_total_bytes(cgroup_root: Path = CGROUP_ROOT) -> int:
+    """Return the memory that the machine has, or that this process's control group may use."""
+    total: int = psutil.virtual_memory().total
+    limits = (group.memory_limit_bytes for group in groups(cgroup_root))
+    return min([total, *(limit for limit in limits if limit is not None)])
+
+
+def cores(cgroup_root: Path = CGROUP_ROOT) -> int:
     """Return how many cores this process may keep busy."""
+    here = len(os.sched_getaffinity(0))
+    cpu_max = [read(folder / "cpu.max") for folder in group_folders(cgroup_root)]
+    return min(usable_cores(here, text) for text in (*cpu_max, ""))
+
+
+def groups(cgroup_root: Path) -> tuple[GroupReading, ...]:
+    """Return this process's control group and all above it: each one's limits hold."""
+    return tuple(
+        group_reading({name: read(folder / name) for name in GROUP_FILES})
+        for folder in group_folders(cgroup_root)
+    )
+
+
+def group_folders(cgroup_root: Path) -> Iterator[Path]:
+    """Yield the folders of this process's control groups, from its own to the root."""
+    folder = cgroup_root / group_path(read(Path("/proc/self/cgroup")))
+    while folder != cgroup_root and cgroup_root in folder.parents:
+        yield folder
+        folder = folder.parent
+    yield cgroup_root
+
+
+def read(path: Path) -> str:
+    """Return a file's text; empty where it can't be read, which says the same as no limit."""
     try:
-        cpu_max = CPU_MAX_FILE.read_text()
-    except OSError:
-        cpu_max = ""
-    return usable_cores(len(os.sched_getaffinity(0)), cpu_max)
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""
+
+
+def take_reading(cgroup_root: Path = CGROUP_ROOT, *, with_vram: bool = False) -> Reading:
+    """Read all counters; takes some milliseconds, since all processes are looked at."""
+    cpus = frozenset(os.sched_getaffinity(0))
+    busy, nice = busy_ticks(read(Path("/proc/stat")), cpus)
+    gives_way = os.getpriority(os.PRIO_PROCESS, 0) > 0  # then the nice ones are our equals
+    return Reading(
+        at_s=time.monotonic(),
+        cores=len(cpus),
+        busy_s=busy / TICKS_PER_S,
+        giving_way_s=0.0 if gives_way else nice / TICKS_PER_S,
+        own_s=own_cpu_s(),
+        memory_available_bytes=psutil.virtual_memory().available,
+        groups=groups(cgroup_root),
+        vram_free_bytes=vram_free_bytes() if with_vram else None,
+    )
+
+
+def own_cpu_s() -> float:
+    """Return the CPU time of this process and all it has started.
+
+    The time of a child that has ended is in that of its parent.
+    """
+    total = 0.0
+    own = psutil.Process()
+    for process in (own, *own.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 class Probe:
-    """Keeps a recent sample at hand."""
+    """Keeps a recent sample at hand: of the last `window_s`, renewed every `interval_s`."""
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(
+        self,
+        interval_s: float,
+        window_s: float = 0.0,
+        *,
+        take: Callable[[], Reading] = take_reading,
+        is_computing_elsewhere: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._interval_s = interval_s
+        self._window_s = window_s
+        self._take = take
+        self._is_computing_elsewhere = is_computing_elsewhere
         self._task: asyncio.Task[None] | None = None
-        self.latest = take_sample()
+        self._readings: deque[Reading] = deque([take()])
+        self.latest = sample_of(self._readings)
 
     def start(self) -> None:
         """Begin to sample."""
@@ -62,7 +139,21 @@ class Probe:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def note(self, reading: Reading) -> None:
+        """Take a reading in."""
+        readings = self._readings
+        readings.append(reading)
+        while len(readings) > 2 and readings[1].at_s <= reading.at_s - self._window_s:
+            readings.popleft()
+        self.latest = sample_of(readings)
+
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
-            self.latest = take_sample()
+            try:
+                reading = await asyncio.to_thread(self._take)
+            except (OSError, psutil.Error) as error:
+                log.warning(event("probe.failed", error=type(error).__name__))
+                continue
+            elsewhere = self._is_computing_elsewhere()
+            self.note(replace(reading, is_computing_elsewhere=elsewhere))

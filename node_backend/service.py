@@ -3,39 +3,126 @@
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 
 from cerebrum_kit.logs import event
-from cerebrum_kit.serving import announce, require_guard, serve
-from node_backend.app import Node, create_app
+from cerebrum_kit.mdns import advertised, require_mdns
+from cerebrum_kit.serving import Tls, announce, require_guard, serve
+from node_backend.app import create_app
 from node_backend.config import Settings
 from node_backend.core.cores import engine_threads
+from node_backend.core.machine import MIB, Thresholds
+from node_backend.core.resident import Limits
+from node_backend.engines.base import Engine
 from node_backend.engines.llama_cpp import LlamaCppEngine
 from node_backend.engines.llama_cpp_settings import EngineSettings
-from node_backend.fitting import too_large
+from node_backend.fitting import needs_bytes, too_large
 from node_backend.guard import Guard
-from node_backend.manager import Manager
+from node_backend.hosted_models import hosted_catalog, hosted_engine
+from node_backend.listing import Cards, Row, row
+from node_backend.manager import Manager, Room
+from node_backend.metrics import Meter
 from node_backend.models import Model, catalog
-from node_backend.probe import MIB, Probe, cores, memory_available_bytes
+from node_backend.node import Node
+from node_backend.probe import (
+    Probe,
+    cores,
+    memory_available_bytes,
+    memory_total_bytes,
+    take_reading,
+)
 
 log = logging.getLogger(__name__)
 
 
 def build(settings: Settings) -> Node:
-    """Create all that the service owns; nothing runs yet."""
-    models = catalog(settings)
-    probe = Probe(settings.sample_interval_s)
-    guard = Guard(lambda: probe.latest, settings.min_memory_available_mib)
-    keep_bytes = settings.min_memory_available_mib * MIB
-    engine = LlamaCppEngine(
-        engine_settings(settings, models.default, cores()),
+    """Create all that the service owns; nothing runs yet. Raises UnknownModelError."""
+    is_hosted = settings.engine != "llama.cpp"
+    models = hosted_catalog(settings) if is_hosted else catalog(settings)
+    probe = Probe(
+        settings.sample_interval_s,
+        settings.cpu_window_s,
+        take=lambda: take_reading(settings.cgroup_root, with_vram=may_use_gpu(settings)),
+        is_computing_elsewhere=lambda: manager.is_computing_elsewhere,
+    )
+    meter = Meter()
+    guard = Guard(lambda: probe.latest, thresholds(settings))
+    manager = Manager(
+        lambda model: engine_for(settings, model),
+        guard,
+        limits(settings),
+        room=Room() if is_hosted else room(settings),
+        pinned=[models.resolve(name) for name in settings.pinned_models],
+        on_end=meter.on_end,
+    )
+    return Node(
+        manager,
+        models,
+        probe,
+        settings.api_key,
+        settings.body_limit_bytes,
+        meter=meter,
+        describe=Row if is_hosted else describer(settings),
+    )
+
+
+def room(settings: Settings) -> Room:
+    """Return what decides whether models fit this machine together."""
+    return Room(
+        lambda: free_bytes(settings),
+        lambda model: needs_bytes(engine_settings(settings, model, cores(settings.cgroup_root))),
+    )
+
+
+def describer(settings: Settings) -> Callable[[Model], Row]:
+    """Return what says whether a model fits this machine when nothing else is loaded."""
+    cards = Cards()
+    most_bytes = memory_total_bytes(settings.cgroup_root) - settings.min_memory_available_mib * MIB
+    return lambda model: row(model, cards.of(model), settings, most_bytes)
+
+
+def limits(settings: Settings) -> Limits:
+    """Return how many models and requests there may be at a time, and for how long."""
+    return Limits(
+        slots=settings.slots,
+        queue=settings.queue_limit,
+        models=settings.loaded_models,
+        longest_wait_s=settings.switch_wait_s,
+        idle_unload_s=settings.idle_unload_s,
+    )
+
+
+def thresholds(settings: Settings) -> Thresholds:
+    """Return from where on the machine is needed for other things."""
+    return Thresholds(
+        settings.max_others_cpu_percent,
+        settings.min_memory_available_mib,
+        settings.min_vram_mib,
+    )
+
+
+def may_use_gpu(settings: Settings) -> bool:
+    """Whether the engine may compute on a graphics card: the built-in one does not."""
+    return settings.engine != "llama.cpp" or settings.llama_server is not None
+
+
+def free_bytes(settings: Settings) -> int:
+    """Return what models may take now: what is kept for others is not theirs."""
+    available = memory_available_bytes(settings.cgroup_root)
+    return available - settings.min_memory_available_mib * MIB
+
+
+def engine_for(settings: Settings, model: Model) -> Engine:
+    """Return a new engine for `model`; nothing of it runs yet."""
+    if settings.engine != "llama.cpp":
+        return hosted_engine(settings, model)
+    return LlamaCppEngine(
+        engine_settings(settings, model, cores(settings.cgroup_root)),
         load_timeout_s=settings.load_timeout_s,
         stall_timeout_s=settings.stall_timeout_s,
-        objection=lambda chosen: too_large(
-            chosen, free_bytes=memory_available_bytes() - keep_bytes
-        ),
+        objection=lambda chosen: too_large(chosen, free_bytes=free_bytes(settings)),
+        model_name=model.name,
     )
-    manager = Manager(engine, guard, slots=settings.slots, queue_limit=settings.queue_limit)
-    return Node(manager, models, probe, settings.api_key, settings.body_limit_bytes)
 
 
 def engine_settings(settings: Settings, model: Model, usable_cores: int) -> EngineSettings:
@@ -46,6 +133,7 @@ def engine_settings(settings: Settings, model: Model, usable_cores: int) -> Engi
         slots=settings.slots,
         threads=settings.threads or engine_threads(usable_cores),
         batch_tokens=settings.batch_tokens,
+        kv_type=settings.kv_type,
         prompt_cache_mib=settings.prompt_cache_mib,
         parent_pid=os.getpid(),
         suffix_first=model.suffix_first,
@@ -59,9 +147,40 @@ async def run(settings: Settings, *, announced: bool) -> None:
     node = build(settings)
     app, model = create_app(node), node.catalog.default
 
+    advertising: list[asyncio.Task[None]] = []
+    if settings.advertise:
+        require_mdns()
+
     def on_started(port: int) -> None:
         log.info(event("node.listening", host=settings.host, port=port, model=model.path))
         if announced:
             announce(port=port, pid=os.getpid())
+        if settings.advertise:
+            advertising.append(asyncio.create_task(_advertise(settings, port), name="mdns"))
 
-    await serve(app, settings.host, settings.port, on_started=on_started, stop=asyncio.Event())
+    try:
+        await serve(
+            app,
+            settings.host,
+            settings.port,
+            on_started=on_started,
+            stop=asyncio.Event(),
+            tls=tls(settings),
+        )
+    finally:
+        for task in advertising:
+            task.cancel()
+        await asyncio.gather(*advertising, return_exceptions=True)
+
+
+async def _advertise(settings: Settings, port: int) -> None:
+    scheme = "http" if tls(settings) is None else "https"
+    async with advertised(settings.host, port, scheme=scheme):
+        await asyncio.Event().wait()
+
+
+def tls(settings: Settings) -> Tls | None:
+    """Return the certificate and key to serve with, if there are some."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return Tls(settings.tls_certificate, settings.tls_key)

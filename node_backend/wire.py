@@ -84,11 +84,19 @@ class Health(Wire):
 
     status: Literal["ok", "degraded", "down"]
     cpu_percent: float
+    others_cpu_percent: float = Field(
+        default=0.0, description="Of the cores it may use: taken by others that don't give way."
+    )
     memory_available_mb: float
     accepting: bool
     model: str | None = None
     reason: str | None = None
     state: Literal["idle", "loading", "ready", "failed"] = "idle"
+    loaded: list[str] = Field(
+        default_factory=list, description="Models in memory and ready; the last used is the last."
+    )
+    vram_free_mb: float | None = Field(default=None, description="None without a GPU.")
+    slots: int | None = Field(default=None, description="Requests that it computes at once.")
 
 
 class SlotStats(Wire):
@@ -96,6 +104,16 @@ class SlotStats(Wire):
 
     id: int
     busy: bool
+    model: str | None = None
+
+
+class ResidentStats(Wire):
+    """A model that has memory."""
+
+    name: str
+    state: Literal["stopped", "loading", "ready", "failed"]
+    active_requests: int
+    pid: int | None = None
 
 
 class Stats(Wire):
@@ -114,6 +132,7 @@ class Stats(Wire):
     slots: list[SlotStats]
     model: str | None = None
     engine_pid: int | None = None
+    models: list[ResidentStats] = Field(default_factory=list)
 
 
 class ModelInfo(Wire):
@@ -124,6 +143,13 @@ class ModelInfo(Wire):
     context_tokens: int | None = None
     fim: bool | None = None
     loaded: bool = False
+    family: str | None = None
+    parameters: int | None = None
+    quantisation: str | None = None
+    source: Literal["bundled", "file", "folder", "ollama", "hosted"] | None = None
+    fits: bool | None = Field(
+        default=None, description="Whether it fits the machine's memory when it is alone there."
+    )
 
 
 class ModelList(Wire):

@@ -5,8 +5,10 @@ leads to the next one and all other tokens lead to the first: the layers compute
 nothing to the embedding, and the output matrix maps each token's embedding to its successor.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gguf
@@ -39,11 +41,18 @@ QUICK = Size(width=128, layers=1)
 
 
 def write_reciting_model(
-    path: Path, *, text: str = TEXT, size: Size = SLOW, has_fim: bool = True
+    path: Path,
+    *,
+    text: str = TEXT,
+    size: Size = SLOW,
+    has_fim: bool = True,
+    chat_template: str | None = None,
+    markers: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write the model, always the same for the same arguments; return `path`.
 
-    Without FIM it is one of those that want a token before every prompt.
+    Without FIM it is one of those that want a token before every prompt. `markers` renames control
+    tokens of its vocabulary.
     """
     fields = gguf.GGUFReader(bundled_path()).fields
     writer = gguf.GGUFWriter(path, "llama")
@@ -61,7 +70,11 @@ def write_reciting_model(
             value, item_type = field.contents(), field.types[-1] if field.types[1:] else None
             if not has_fim:
                 value = without_fim(key, value)
+            if key == "tokenizer.ggml.tokens":
+                value = [markers.get(token, token) for token in value]
             writer.add_key_value(key, value, field.types[0], item_type)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
     add_tensors(writer, fields["tokenizer.ggml.tokens"].contents(), text, size)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

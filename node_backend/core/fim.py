@@ -1,77 +1,72 @@
-"""How each family of models marks the place to fill.
+"""Fill-in-the-middle prompts: from their parts to one sequence, in the order of a model's family.
 
-A family is data: its markers, as they stand in its vocabulary. Models are asked to continue
-
-    [repository NAME⏎ (separator PATH⏎ TEXT)… separator PATH⏎] prefix P suffix S middle
-
-where the part in brackets is there only when there is text from other files, and the vocabulary
-has markers for it. That is the form of the Qwen2.5-Coder report (arXiv 2409.12186).
+Parts are sequences of numbers. For an engine that takes tokens these are token ids; for one that
+takes text they are code points, with the markers as numbers beyond Unicode (`fim_text.py`). So one
+assembly and one fitting (`window.py`) serve both.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 REPOSITORY_NAME = "myproject"  # what llama.cpp's server writes there
 DEFAULT_PATH = "filename"  # likewise
 
+Arrangement = Literal["psm", "spm", "joined-spm"]
+"""In which order a model was trained to see the parts (Bavarian et al. 2022, arXiv 2207.14255):
+
+psm         prefix-marker PREFIX suffix-marker SUFFIX middle-marker
+spm         suffix-marker SUFFIX prefix-marker PREFIX middle-marker
+joined-spm  prefix-marker suffix-marker SUFFIX middle-marker PREFIX
+"""
+
+
+NEAR = 64  # tokens of the prefix that follow the suffix at least: some five lines
+FAR_BLOCK = 128  # tokens: what is read anew when the border moves, after some ten lines
+
 
 @dataclass(frozen=True)
-class FimFamily:
-    """The markers of a family of models; the last two are absent where it has none."""
+class Layout:
+    """Where the parts stand."""
 
-    name: str
-    prefix: str
-    suffix: str
-    middle: str
-    repository: str | None = None
-    separator: str | None = None
-
-    @property
-    def required(self) -> tuple[str, str, str]:
-        """The markers without which the family is not recognised."""
-        return (self.prefix, self.suffix, self.middle)
+    arrangement: Arrangement = "psm"
+    separator_first: bool = True
+    """Whether a separator stands before the first file too, or only between files."""
+    files_in_prefix: bool = False
+    """Whether other files stand after the prefix marker, as if the prefix began with them."""
+    path_in_prefix: bool = False
+    """Whether the path of the file itself does; else it stands before all of it."""
+    far_prefix_ahead: bool = False
+    """Whether all but the end of a long prefix stands before the markers (`far_length`)."""
 
 
-FAMILIES = (
-    FimFamily(
-        name="qwen",
-        prefix="<|fim_prefix|>",
-        suffix="<|fim_suffix|>",
-        middle="<|fim_middle|>",
-        repository="<|repo_name|>",
-        separator="<|file_sep|>",
-    ),
-)
+PSM = Layout()
 
 
 @dataclass(frozen=True)
 class FimTokens:
-    """The token ids of one model's markers."""
+    """One model's markers as numbers; those that it doesn't have are None."""
 
     family: str
     prefix: int
     suffix: int
-    middle: int
+    middle: int | None
     repository: int | None = None
     separator: int | None = None
-
-    @property
-    def has_files(self) -> bool:
-        """Whether text from other files can be marked as such."""
-        return self.repository is not None and self.separator is not None
+    layout: Layout = PSM
 
 
 @dataclass(frozen=True)
 class File:
-    """Another file as tokens: its path, a line break, its text."""
+    """Another file: its path as the family writes it, its text."""
 
     tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class FimParts:
-    """The parts of a fill-in-the-middle prompt as tokens, in the order of the prompt."""
+    """The parts of a fill-in-the-middle prompt, in the order in which people think of them."""
 
     start: tuple[int, ...] = ()
     """What the model wants first of all (BOS), or nothing."""
@@ -81,26 +76,60 @@ class FimParts:
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
     continuation: tuple[int, ...] = ()
-    """What was already generated; stands after the middle marker."""
+    """What was already generated; stands where the generation goes on."""
 
 
-def assemble(marks: FimTokens, parts: FimParts, *, suffix_first: bool = False) -> list[int]:
-    """Return the prompt's tokens.
+def assemble(marks: FimTokens, parts: FimParts) -> list[int]:
+    """Return the whole prompt.
 
-    With the suffix first, what is to be continued stands right before its continuation (Bavarian et
-    al. 2022, arXiv 2207.14255, as llama.cpp's `--spm-infill` writes it); and since it is the prefix
-    that grows while somebody types, more of the KV cache keeps matching. Only for models that were
-    trained so.
+    The name of the repository, the other files and the path are there only together: without
+    other files, the plain form is what models were trained with.
     """
-    tokens = list(parts.start)
-    if parts.files and marks.repository is not None and marks.separator is not None:
+    layout = marks.layout
+    files, path = (_files(marks, parts), list(parts.path)) if parts.files else ([], [])
+    inside = files if layout.files_in_prefix else []
+    outside = [] if layout.files_in_prefix else files
+    if layout.path_in_prefix:
+        inside = [*inside, *path]
+    else:
+        outside = [*outside, *path]
+    far = far_length(len(parts.prefix)) if layout.far_prefix_ahead and not inside else 0
+    hole = _hole(marks, [*inside, *parts.prefix[far:]], list(parts.suffix))
+    return [*parts.start, *outside, *parts.prefix[:far], *hole, *parts.continuation]
+
+
+def far_length(prefix_length: int) -> int:
+    """Return how much of the prefix stands before all markers, where the suffix comes first.
+
+    Only for models that can do with it: others were trained with the whole prefix in one place.
+    Whoever moves the cursor by some lines changes the suffix's beginning, and an engine would read
+    all that follows it anew. So only the end of the prefix does follow it; the rest goes ahead, in
+    whole blocks, and stays in the KV cache.
+    """
+    return max(0, prefix_length - NEAR) // FAR_BLOCK * FAR_BLOCK
+
+
+def _files(marks: FimTokens, parts: FimParts) -> list[int]:
+    """Return all that stands before the path of the file itself."""
+    separator = [] if marks.separator is None else [marks.separator]
+    tokens: list[int] = []
+    if marks.repository is not None:
         tokens += [marks.repository, *parts.repository]
-        for file in parts.files:
-            tokens += [marks.separator, *file.tokens]
-        tokens += [marks.separator, *parts.path]
-    before, after = [marks.prefix, *parts.prefix], [marks.suffix, *parts.suffix]
-    tokens += [*after, *before] if suffix_first else [*before, *after]
-    return [*tokens, marks.middle, *parts.continuation]
+    for index, file in enumerate(parts.files):
+        tokens += separator if index or marks.layout.separator_first else []
+        tokens += file.tokens
+    return [*tokens, *separator]
+
+
+def _hole(marks: FimTokens, prefix: list[int], suffix: list[int]) -> list[int]:
+    middle = [] if marks.middle is None else [marks.middle]
+    match marks.layout.arrangement:
+        case "psm":
+            return [marks.prefix, *prefix, marks.suffix, *suffix, *middle]
+        case "spm":
+            return [marks.suffix, *suffix, marks.prefix, *prefix, *middle]
+        case "joined-spm":
+            return [marks.prefix, marks.suffix, *suffix, *middle, *prefix]
 
 
 def split_at(tokens: Sequence[int], boundary: int) -> list[tuple[int, ...]]:
@@ -121,7 +150,7 @@ def inert(text: str, markers: Sequence[str]) -> list[str]:
     markers are ordinary added tokens, which are found all the same.
     """
     cuts = sorted(
-        start + 1 for marker in markers for start in _occurrences(text, marker) if len(marker) > 1
+        {start + 1 for marker in markers for start in _occurrences(text, marker) if len(marker) > 1}
     )
     edges = [0, *cuts, len(text)]
     return [text[begin:end] for begin, end in pairwise(edges) if begin < end]

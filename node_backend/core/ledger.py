@@ -4,14 +4,18 @@ The parts follow llama.cpp's own allocation: the file's tensors are mapped, keys
 kept for every position of every slot, and one graph is computed for `batch_tokens` at a time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from node_backend.core.model_shape import Shape
 
 MIB = 1 << 20
 CACHE_PADDING_TOKENS = 256  # llama.cpp rounds the positions of a cache up to this
 PROCESS_BYTES = 60 * MIB  # Python and the engine: about 50 MiB measured, and some room
-F16_BYTES = 2.0  # per number of the cache
+KvType = Literal["f16", "q8_0", "q4_0"]
+KV_BYTES: Mapping[KvType, float] = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
+"""Per number of the cache; quantised ones stand in blocks of 32 with a scale of two bytes."""
 LEAST_CONTEXT_TOKENS = 512  # below it there is no room for a prompt worth sending
 QUANTISATIONS = (("Q8_0", 8.5), ("Q6_K", 6.6), ("Q5_K_M", 5.7), ("Q4_K_M", 4.85), ("Q3_K_M", 3.9))
 """Bits per parameter of whole files, roughly: they differ a little from model to model."""
@@ -26,7 +30,7 @@ class Plan:
     slots: int
     batch_tokens: int
     prompt_cache_bytes: int
-    kv_bytes_per_number: float = F16_BYTES
+    kv_type: KvType = "f16"
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def _kv_bytes(shape: Shape, plan: Plan) -> int:
         size * (windowed if is_windowed else whole)
         for size, is_windowed in zip(shape.kv_per_token, shape.windowed, strict=True)
     )
-    return int(numbers * plan.slots * plan.kv_bytes_per_number)
+    return int(numbers * plan.slots * KV_BYTES[plan.kv_type])
 
 
 def _compute_bytes(shape: Shape, plan: Plan) -> int:

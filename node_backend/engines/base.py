@@ -78,6 +78,8 @@ class Finished:
     completion_tokens: int
     prefill_ms: float
     decode_ms: float
+    load_ms: float = 0.0
+    """Of the loading that went on in an engine that loads models by itself."""
 
 
 EngineEvent = PrefillProgress | Piece | Finished

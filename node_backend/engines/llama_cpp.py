@@ -16,13 +16,24 @@ import httpx
 
 from cerebrum_kit.child import Child, ChildFailedError, ChildSpec
 from cerebrum_kit.supervisor import Supervisor
+from node_backend.core.gguf_header import HeaderError
 from node_backend.engines import llama_cpp_host
-from node_backend.engines.base import EngineEvent, EngineState, EngineStatus, Order, SlotState
+from node_backend.engines.answers import only_code
+from node_backend.engines.base import (
+    EngineEvent,
+    EngineState,
+    EngineStatus,
+    Finished,
+    Order,
+    SlotState,
+)
 from node_backend.engines.llama_cpp_api import LlamaCppApi
+from node_backend.engines.llama_cpp_facts import ModelFacts, learn_facts
 from node_backend.engines.llama_cpp_host import KEY_ENV, SETTINGS_ENV
-from node_backend.engines.llama_cpp_prompt import ModelFacts, TokenPrompt, build_prompt, learn_facts
+from node_backend.engines.llama_cpp_prompt import TokenPrompt, build_prompt
 from node_backend.engines.llama_cpp_settings import EngineSettings
 from node_backend.errors import EngineFailedError, ModelFailedError
+from node_backend.fitting import read_header
 
 LOADING_ERROR = "error loading model: "  # what llama.cpp writes before the reason
 HEALTH_POLL_S = 0.05
@@ -37,6 +48,14 @@ class _Life:
     facts: ModelFacts
 
 
+@dataclass(frozen=True)
+class _Card:
+    """What a model file says that the engine does not pass on."""
+
+    title: str = ""
+    has_chat: bool = False
+
+
 class LlamaCppEngine:
     """One model in one child process, restarted with backoff whenever that ends."""
 
@@ -49,9 +68,14 @@ class LlamaCppEngine:
         load_timeout_s: float,
         stall_timeout_s: float,
         objection: Callable[[EngineSettings], str | None] = lambda _: None,
+        model_name: str = "",
     ) -> None:
-        """`objection` says why the model must not be started now, or None; asked at each start."""
+        """`objection` says why the model must not be started now, or None; asked at each start.
+
+        `model_name` is what the model is called, where its file is not named after it.
+        """
         self._objection = objection
+        self._model_name = model_name
         self._settings = settings
         self._load_timeout_s = load_timeout_s
         self._stall_timeout_s = stall_timeout_s
@@ -71,7 +95,7 @@ class LlamaCppEngine:
             restarts_total=supervisor.restarts_total,
             failure=self._reason(supervisor.error) if supervisor.error else None,
             context_tokens=facts.context_tokens if facts else None,
-            has_fim=facts.marks is not None if facts else None,
+            has_fim=facts.fim is not None if facts else None,
         )
 
     async def load(self) -> None:
@@ -96,9 +120,11 @@ class LlamaCppEngine:
         """Generate; see `Engine.generate`."""
         child, life, prompt = await self._prepare(order)
         try:
-            events = life.api.complete(prompt.tokens, order, prompt.max_tokens)
+            events = _answer(life.api, order, prompt)
             async with aclosing(events):
                 async for event in events:
+                    if isinstance(event, Finished):
+                        self._supervisor.note_served()
                     yield event
         except httpx.HTTPError as error:
             raise await self._failure(child, error) from error
@@ -167,19 +193,46 @@ class LlamaCppEngine:
         api = LlamaCppApi(url, self._api_key, self._stall_timeout_s)
         try:
             await _healthy(api)
-            self._life = _Life(
-                api, await learn_facts(api, suffix_first=self._settings.suffix_first)
-            )
+            self._life = _Life(api, await self._learn(api))
         except (httpx.HTTPError, EngineFailedError, LookupError, ValueError) as error:
             raise ChildFailedError(f"the engine does not answer as expected: {error}") from error
         finally:
             if self._life is None:
                 await api.close()
 
+    async def _learn(self, api: LlamaCppApi) -> ModelFacts:
+        path = Path(self._settings.model_path)
+        card = await asyncio.to_thread(_card, path)
+        return await learn_facts(
+            api,
+            name=f"{self._model_name} {path.stem} {card.title}",
+            suffix_first=self._settings.suffix_first,
+            has_chat=card.has_chat,
+        )
+
     async def _end_life(self) -> None:
         life, self._life = self._life, None
         if life is not None:
             await life.api.close()
+
+
+def _answer(
+    api: LlamaCppApi, order: Order, prompt: TokenPrompt
+) -> AsyncGenerator[EngineEvent, None]:
+    """Return what the engine generates; of a chat that was asked for code, only the code."""
+    if not prompt.is_instruct:
+        return api.complete(prompt.tokens, order, prompt.max_tokens)
+    unstopped = replace(order, stop=())
+    return only_code(api.complete(prompt.tokens, unstopped, prompt.max_tokens), order)
+
+
+def _card(path: Path) -> _Card:
+    """Read a model file's header; one that can't be read is the engine's to complain about."""
+    try:
+        metadata = read_header(path).metadata
+    except (HeaderError, OSError):
+        return _Card()
+    return _Card(str(metadata.get("general.name", "")), "tokenizer.chat_template" in metadata)
 
 
 def _state(supervisor: Supervisor) -> EngineState:

@@ -3,35 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node_backend.core.fim import (
-    DEFAULT_PATH,
-    FAMILIES,
-    REPOSITORY_NAME,
-    File,
-    FimFamily,
-    FimParts,
-    FimTokens,
-    assemble,
-    inert,
-    split_at,
-)
+from node_backend.core.fim import DEFAULT_PATH, File, FimParts, assemble, inert, split_at
+from node_backend.core.fim_text import chars_within
+from node_backend.core.instruct import fitting_turns
 from node_backend.core.window import cap_end, cap_start, fit_fim, keep_end, room, step_of
 from node_backend.engines.base import ChatPrompt, InfillPrompt, Order, RawPrompt
 from node_backend.engines.llama_cpp_api import LlamaCppApi
+from node_backend.engines.llama_cpp_facts import Fim, ModelFacts
 from node_backend.errors import EmptyPromptError, PromptTooLongError
 
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What a loaded model says of itself."""
-
-    context_tokens: int
-    """Per slot; no more than the model was trained for."""
-    start: tuple[int, ...]
-    """What every prompt begins with (BOS), or nothing."""
-    family: FimFamily | None
-    marks: FimTokens | None
-    suffix_first: bool = False
+SHRINK = 0.8  # of the room, for the next try when a text had more tokens than it looked like
+LEAD = (
+    "☺"  # takes the blank before a text upon itself, and is joined with nothing: CodeLlama's trick
+)
 
 
 @dataclass(frozen=True)
@@ -40,37 +24,8 @@ class TokenPrompt:
 
     tokens: list[int]
     max_tokens: int
-
-
-async def learn_facts(api: LlamaCppApi, *, suffix_first: bool = False) -> ModelFacts:
-    """Ask a freshly loaded engine for the facts of its model.
-
-    What it was trained with, `suffix_first`, it does not know itself.
-    """
-    props = await api.props()
-    start = await api.tokenize("", parse_special=True, add_special=True)
-    family, marks = await find_family(api)
-    context_tokens: int = props["default_generation_settings"]["n_ctx"]
-    return ModelFacts(context_tokens, tuple(start), family, marks, suffix_first)
-
-
-async def find_family(api: LlamaCppApi) -> tuple[FimFamily | None, FimTokens | None]:
-    """Return the first family whose markers are all single tokens of the model."""
-    for family in FAMILIES:
-        ids = await api.tokenize(family.required, parse_special=True)
-        if len(ids) != len(family.required):
-            continue
-        prefix, suffix, middle = ids
-        marks = FimTokens(family.name, prefix, suffix, middle, *(await _file_marks(api, family)))
-        return family, marks
-    return None, None
-
-
-async def _file_marks(api: LlamaCppApi, family: FimFamily) -> tuple[int | None, int | None]:
-    if family.repository is None or family.separator is None:
-        return None, None
-    ids = await api.tokenize((family.repository, family.separator), parse_special=True)
-    return (ids[0], ids[1]) if len(ids) == 2 else (None, None)
+    is_instruct: bool = False
+    """Whether a chat was asked for code, so that its answer may hold more than that."""
 
 
 async def build_prompt(api: LlamaCppApi, facts: ModelFacts, order: Order) -> TokenPrompt:
@@ -78,22 +33,27 @@ async def build_prompt(api: LlamaCppApi, facts: ModelFacts, order: Order) -> Tok
 
     Raises PromptTooLongError or EmptyPromptError.
     """
-    available = room(facts.context_tokens, order.max_tokens)
+    limit = room(facts.context_tokens, order.max_tokens).prompt_tokens
+    is_instruct = False
     match order.prompt:
         case RawPrompt(text):
-            tokens = await _raw(api, facts, text + order.continue_from, available.prompt_tokens)
+            tokens = await _raw(api, facts, text + order.continue_from, limit)
         case ChatPrompt(turns):
-            tokens = await _chat(api, turns, order.continue_from, available.prompt_tokens)
-        case InfillPrompt() as infill if facts.family is not None and facts.marks is not None:
-            builder = _Infill(api, facts, facts.family, facts.marks)
-            tokens = await builder.build(infill, order.continue_from, available.prompt_tokens)
+            tokens = await _chat(api, turns, order.continue_from, limit)
+        case InfillPrompt() as infill if facts.fim is not None:
+            builder = _Infill(api, facts.start, facts.fim)
+            tokens = await builder.build(infill, order.continue_from, limit)
+        case InfillPrompt() as infill if facts.has_chat:
+            is_instruct = True
+            tokens = await _instruct(api, infill, order.continue_from, limit)
         case InfillPrompt(prefix=prefix):
             # Without marks for what follows, what stands before is all that can be continued.
             text = prefix + order.continue_from
-            tokens = await _raw(api, facts, text, available.prompt_tokens, parse_special=False)
+            tokens = await _raw(api, facts, text, limit, parse_special=False)
     if not tokens:
         raise EmptyPromptError("the prompt is empty")
-    return TokenPrompt(tokens, min(order.max_tokens, facts.context_tokens - len(tokens)))
+    max_tokens = min(order.max_tokens, facts.context_tokens - len(tokens))
+    return TokenPrompt(tokens, max_tokens, is_instruct)
 
 
 async def _raw(
@@ -108,35 +68,76 @@ async def _raw(
 async def _chat(
     api: LlamaCppApi, turns: Sequence[tuple[str, str]], continue_from: str, limit: int
 ) -> list[int]:
-    text = await api.apply_template(turns) + continue_from
-    tokens = await api.tokenize(text, parse_special=True, add_special=True)
+    tokens = await _chat_tokens(api, turns, continue_from)
     if len(tokens) > limit:
         raise _too_long(len(tokens), limit)
     return tokens
 
 
-class _Infill:
-    """Builds fill-in-the-middle prompts for one family."""
+async def _chat_tokens(
+    api: LlamaCppApi, turns: Sequence[tuple[str, str]], continue_from: str
+) -> list[int]:
+    """Tokenise a chat in the model's template; only the template's own words are control tokens."""
+    contents = [content for _, content in turns]
+    written = await api.tokenize(contents, parse_special=True)
+    if written == await api.tokenize(contents, parse_special=False):
+        text = await api.apply_template(turns) + continue_from
+        return await api.tokenize(text, parse_special=True, add_special=True)
+    # Somebody's text holds a control token. The template is filled with words that stand for the
+    # texts, which are tokenised apart from it.
+    names = [f"text-{number}-of-this-chat" for number in range(len(turns))]
+    template = await api.apply_template(
+        [(role, name) for (role, _), name in zip(turns, names, strict=True)]
+    )
+    tokens = list(await api.tokenize("", parse_special=True, add_special=True))
+    for name, content in zip(names, contents, strict=True):
+        before, _, template = template.partition(name)
+        tokens += await api.tokenize(before, parse_special=True)
+        tokens += await api.tokenize(content, parse_special=False)
+    tokens += await api.tokenize(template, parse_special=True)
+    return [*tokens, *(await api.tokenize(continue_from, parse_special=False))]
 
-    def __init__(
-        self, api: LlamaCppApi, facts: ModelFacts, family: FimFamily, marks: FimTokens
-    ) -> None:
+
+async def _instruct(
+    api: LlamaCppApi, infill: InfillPrompt, continue_from: str, limit: int
+) -> list[int]:
+    """Ask in a chat for the code at the cursor; what was generated already belongs before it."""
+    prefix = infill.prefix + continue_from
+    snippets = [(each.path, each.text) for each in infill.snippets]
+    limit_chars = chars_within(limit, prefix + infill.suffix)
+    while True:
+        turns = fitting_turns(prefix, infill.suffix, infill.path, snippets, limit_chars)
+        tokens = await _chat_tokens(api, turns, "")
+        if len(tokens) <= limit:
+            return tokens
+        if limit_chars <= 1:
+            raise _too_long(len(tokens), limit)
+        length_chars = sum(len(content) for _, content in turns)
+        limit_chars = int(min(limit_chars, length_chars) * SHRINK)
+
+
+class _Infill:
+    """Builds fill-in-the-middle prompts for one model."""
+
+    def __init__(self, api: LlamaCppApi, start: tuple[int, ...], fim: Fim) -> None:
         self._api = api
-        self._facts = facts
-        self._marks = marks
-        optional = (family.repository, family.separator)
-        self._literals = [*family.required, *(marker for marker in optional if marker)]
+        self._start = start
+        self._family = fim.family
+        self._marks = fim.marks
+        self._has_files = fim.has_files
 
     async def build(self, infill: InfillPrompt, continue_from: str, limit: int) -> list[int]:
         """Return the tokens of the prompt, at most `limit`."""
         texts = [cap_end(infill.prefix, limit), cap_start(infill.suffix, limit), continue_from]
-        snippets = infill.snippets if self._marks.has_files else ()
-        if snippets:
-            texts += [f"{REPOSITORY_NAME}\n", f"{infill.path or DEFAULT_PATH}\n"]
-        texts += [f"{each.path}\n{cap_start(each.text, limit)}" for each in snippets]
+        form = self._family.files
+        if form is not None and self._has_files and infill.snippets:
+            texts += [form.repository_text(), form.own_path(infill.path or DEFAULT_PATH)]
+            texts += [
+                form.file_text(each.path, cap_start(each.text, limit)) for each in infill.snippets
+            ]
         prefix, suffix, continuation, *files = await self._tokenize(texts)
         parts = FimParts(
-            start=self._facts.start,
+            start=self._start,
             repository=files[0] if files else (),
             path=files[1] if files else (),
             files=tuple(File(tokens) for tokens in files[2:]),
@@ -147,15 +148,25 @@ class _Infill:
         fitting = fit_fim(self._marks, parts, limit)
         if fitting is None:
             raise _too_long(len(continuation), limit)
-        return assemble(self._marks, fitting, suffix_first=self._facts.suffix_first)
+        return assemble(self._marks, fitting)
 
     async def _tokenize(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """Tokenise several texts in one call, with a token between them that none contains."""
+        boundary = self._marks.suffix
         content: list[int | str] = []
         for text in texts:
-            content += [*inert(text, self._literals), self._marks.suffix]
-        tokens = await self._api.tokenize(content[:-1], parse_special=False)
-        return split_at(tokens, self._marks.suffix)
+            content += [*inert(text, self._family.literals), boundary]
+        parts = split_at(await self._api.tokenize(content[:-1], parse_special=False), boundary)
+        if not self._family.blank_before_text:
+            parts[1:3] = [await self._without_blank(text) for text in texts[1:3]]
+        return parts
+
+    async def _without_blank(self, text: str) -> tuple[int, ...]:
+        """Tokenise a text that goes on where another ended."""
+        lead = await self._api.tokenize(LEAD, parse_special=False)
+        pieces = inert(LEAD + text, self._family.literals)
+        tokens = await self._api.tokenize(pieces, parse_special=False)
+        return tuple(tokens[len(lead) :])
 
 
 def _too_long(tokens: int, limit: int) -> PromptTooLongError:

@@ -4,6 +4,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from node_backend.core.ledger import KvType
+
+GGML_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # as ggml.h numbers them
+FLASH_ATTENTION_ON = 1  # llama.h; without it the engine can't read quantised values
+
 
 @dataclass(frozen=True)
 class EngineSettings:
@@ -17,6 +22,8 @@ class EngineSettings:
     batch_tokens: int
     prompt_cache_mib: int
     parent_pid: int
+    kv_type: KvType = "f16"
+    """How keys and values are kept."""
     suffix_first: bool = False
     """Whether the model is asked in the order suffix, prefix, middle."""
     binary: str | None = None
@@ -49,6 +56,18 @@ def common_params(settings: EngineSettings) -> dict[str, object]:
         "ui": False,
         "fit_params": False,  # the context is ours to decide, not to be guessed from the memory
         "verbosity": 1,  # errors only: what is more verbose may show prompts
+        **_kv_params(settings.kv_type),
+    }
+
+
+def _kv_params(kv_type: KvType) -> dict[str, object]:
+    if kv_type == "f16":  # the engine's own default; flash attention then is as it likes
+        return {}
+    number = GGML_TYPES[kv_type]
+    return {
+        "cache_type_k": number,
+        "cache_type_v": number,
+        "flash_attn_type": FLASH_ATTENTION_ON,
     }
 
 
@@ -78,4 +97,15 @@ def command_environment(settings: EngineSettings, api_key: str) -> dict[str, str
         "LLAMA_ARG_UI": "0",
         "LLAMA_ARG_WEBUI": "0",
         "LLAMA_LOG_VERBOSITY": "1",
+        **_kv_environment(settings.kv_type),
+    }
+
+
+def _kv_environment(kv_type: KvType) -> dict[str, str]:
+    if kv_type == "f16":
+        return {}
+    return {
+        "LLAMA_ARG_CACHE_TYPE_K": kv_type,
+        "LLAMA_ARG_CACHE_TYPE_V": kv_type,
+        "LLAMA_ARG_FLASH_ATTN": "on",
     }

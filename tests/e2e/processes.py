@@ -93,4 +93,5 @@ def isolated(folder: Path) -> dict[str, str]:
         "CEREBRUM_MODEL": "",
         "CEREBRUM_NODES": "",
         "CEREBRUM_ORCHESTRATOR_CACHE_BYTES": "0",  # the same question is to reach the node again
+        "CEREBRUM_NODE_MAX_OTHERS_CPU_PERCENT": "100",  # whatever else runs on this machine
     }

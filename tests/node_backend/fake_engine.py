@@ -33,12 +33,14 @@ class FakeEngine:
         self.busy: set[int] = set()
         self.orders: list[Order] = []
         self.loads = 0
+        self.restarts = 0
+        self._loading = asyncio.Lock()
         self._moved = asyncio.Condition()
 
     @property
     def status(self) -> EngineStatus:
         failure = "broken" if self.state == "failed" else None
-        return EngineStatus(self.state, failure=failure)
+        return EngineStatus(self.state, restarts_total=self.restarts, failure=failure)
 
     async def release(self, *phases: Phase) -> None:
         """Let what is held in these phases go on."""
@@ -53,16 +55,17 @@ class FakeEngine:
                 pass
 
     async def load(self) -> None:
-        if self.state == "ready":
-            return
-        self.loads += 1
-        self.state = "loading"
-        try:
-            await self._pass("load", ModelFailedError("can't load", retry_after_s=0.5))
-        except ModelFailedError:
-            self.state = "failed"
-            raise
-        self.state = "ready"
+        async with self._loading:
+            if self.state == "ready":
+                return
+            self.loads += 1
+            self.state = "loading"
+            try:
+                await self._pass("load", ModelFailedError("can't load", retry_after_s=0.5))
+            except ModelFailedError:
+                self.state = "failed"
+                raise
+            self.state = "ready"
 
     async def unload(self) -> None:
         self.state = "stopped"

@@ -12,12 +12,17 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 
-from node_backend.app import Node, create_app
+from node_backend.app import create_app
+from node_backend.core.machine import Sample, Thresholds
+from node_backend.core.resident import Limits
 from node_backend.guard import Guard
 from node_backend.manager import Manager
+from node_backend.metrics import Meter
 from node_backend.models import Catalog, Model
-from node_backend.probe import Probe, Sample
+from node_backend.node import Node
+from node_backend.probe import Probe
 from node_backend.wire import Health, InferenceResponse, Stats
 from tests.node_backend.fake_engine import FakeEngine, Phase
 from tests.node_backend.waiting import until
@@ -72,10 +77,11 @@ async def served() -> AsyncIterator[Service]:
 
 def create() -> tuple[FastAPI, Service]:
     engine = FakeEngine()
-    guard = Guard(lambda: created.sample, min_memory_available_mib=1024)
-    manager = Manager(engine, guard, slots=2, queue_limit=1)
+    guard = Guard(lambda: created.sample, Thresholds(70, min_memory_available_mib=1024))
+    meter = Meter()
+    manager = Manager(lambda _: engine, guard, Limits(slots=2, queue=1), on_end=meter.on_end)
     catalog = Catalog((Model("tiny", Path("/nowhere/tiny.gguf"), 2048),))
-    node = Node(manager, catalog, Probe(interval_s=60), "secret", BODY_LIMIT_BYTES)
+    node = Node(manager, catalog, Probe(interval_s=60), "secret", BODY_LIMIT_BYTES, meter=meter)
     created = Service(engine, manager, Sample(cpu_percent=5.0, memory_available_mib=8000.0))
     return create_app(node), created
 
@@ -189,6 +195,17 @@ async def test_low_memory_is_a_refusal(service: Service) -> None:
     assert (health.accepting, health.reason) == (False, "memory-low")
 
 
+async def test_a_busy_processor_is_a_refusal(service: Service) -> None:
+    service.sample = Sample(99.0, memory_available_mib=8000.0, others_cpu_percent=93.0)
+    response = await service.post(GOOD)
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "cpu-busy")
+    assert "93 %" in response.json()["error"]["message"]
+    assert int(response.headers["Retry-After"]) >= 1
+    health = await service.health()
+    assert (health.accepting, health.reason) == (False, "cpu-busy")
+    assert (await service.stats()).refused_total == 1
+
+
 BAD_BODIES: list[tuple[str, object]] = [
     ("nothing to complete", {}),
     ("two kinds at once", {**GOOD, "infill": {"prefix": "x"}}),
@@ -286,6 +303,7 @@ async def test_the_default_model_is_known_by_name_and_without(
         ("POST", "/v1/inference"),
         ("GET", "/v1/stats"),
         ("GET", "/v1/models"),
+        ("GET", "/metrics"),
         ("POST", "/v1/cleanup"),
     ],
 )
@@ -374,3 +392,39 @@ async def test_stats_and_models(service: Service) -> None:
     assert [(slot.id, slot.busy) for slot in stats.slots] == [(0, False), (1, False)]
     models = (await service.http.get("/v1/models", headers=KEY)).json()["models"]
     assert [(model["name"], model["loaded"]) for model in models] == [("tiny", True)]
+
+
+async def exposed(service: Service) -> dict[str, float]:
+    """Return the values of the node's metrics, by name and labels."""
+    response = await service.http.get("/metrics", headers=KEY)
+    assert response.headers["content-type"].startswith("text/plain")
+    values = {}
+    for family in text_string_to_metric_families(response.text):
+        for sample in family.samples:
+            labels = [f"{key}={sample.labels[key]}" for key in sorted(sample.labels)]
+            values[",".join([sample.name, *labels])] = sample.value
+    return values
+
+
+async def test_metrics_tell_what_has_ended_and_how_the_node_is(service: Service) -> None:
+    await service.post(GOOD)
+    await service.post({**GOOD, "stream": True})
+    service.engine.fail = {"decode"}
+    await service.post(GOOD)
+    service.sample = Sample(50.0, memory_available_mib=10.0, others_cpu_percent=25.0)
+    await service.post(GOOD)
+    metrics = await exposed(service)
+    assert metrics["cerebrum_inference_duration_seconds_count,outcome=completed"] == 2
+    assert metrics["cerebrum_inference_duration_seconds_count,outcome=failed"] == 1
+    assert metrics["cerebrum_inference_first_token_seconds_count,model=tiny"] == 3
+    assert metrics["cerebrum_inference_tokens_total,kind=prompt,model=tiny"] == 8
+    assert metrics["cerebrum_inference_tokens_total,kind=cached,model=tiny"] == 2
+    assert metrics["cerebrum_inference_tokens_total,kind=completion,model=tiny"] == 4
+    assert metrics["cerebrum_inference_refused_total"] == 1
+    assert metrics["cerebrum_inference_active"] == 0
+    assert metrics["cerebrum_model_resident,model=tiny,state=ready"] == 1
+    assert metrics["cerebrum_machine_accepting"] == 0
+    assert 0 <= metrics["cerebrum_machine_others_cpu_ratio"] <= 1
+    assert metrics["cerebrum_machine_memory_available_bytes"] > 2**20
+    assert metrics["process_resident_memory_bytes"] > 0
+    assert metrics["cerebrum_event_loop_tasks"] >= 1

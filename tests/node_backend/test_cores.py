@@ -9,6 +9,7 @@ from node_backend.core.cores import engine_threads, usable_cores
     ("affinity", "cpu_max", "cores", "threads"),
     [
         (8, "", 8, 7),
+        (24, "", 24, 20),  # the Xeon of the seeds
         (8, "max 100000\n", 8, 7),
         (8, "400000 100000\n", 4, 3),
         (8, "150000 100000", 1, 1),  # one and a half: a second thread would be throttled

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node_backend.core.fim import (
-    FAMILIES,
     File,
     FimParts,
     FimTokens,
+    Layout,
     assemble,
     inert,
     split_at,
@@ -16,6 +16,62 @@ from node_backend.core.fim import (
 
 MARKS = FimTokens("test", prefix=-1, suffix=-2, middle=-3, repository=-4, separator=-5)
 PLAIN = FimTokens("test", prefix=-1, suffix=-2, middle=-3)
+ALL = FimParts(
+    start=(9,),
+    repository=(20,),
+    files=(File((30,)), File((31,))),
+    path=(40,),
+    prefix=(1,),
+    suffix=(2,),
+    continuation=(7,),
+)
+BARE = FimParts(start=(9,), prefix=(1,), suffix=(2,), continuation=(7,))
+
+
+def marked(layout: Layout, **marks: int | None) -> FimTokens:
+    numbers: dict[str, int | None] = {"prefix": -1, "suffix": -2, "middle": -3, **marks}
+    return FimTokens("test", layout=layout, **numbers)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("marks", "parts", "tokens"),
+    [
+        (marked(Layout("psm")), BARE, [9, -1, 1, -2, 2, -3, 7]),
+        (marked(Layout("spm")), BARE, [9, -2, 2, -1, 1, -3, 7]),
+        (marked(Layout("spm"), middle=None), BARE, [9, -2, 2, -1, 1, 7]),
+        (marked(Layout("joined-spm")), BARE, [9, -1, -2, 2, -3, 1, 7]),
+        # files before all of it, each after its separator; or between separators only
+        (
+            marked(Layout(), repository=-4, separator=-5),
+            ALL,
+            [9, -4, 20, -5, 30, -5, 31, -5, 40, -1, 1, -2, 2, -3, 7],
+        ),
+        (
+            marked(Layout(separator_first=False), separator=-5),
+            ALL,
+            [9, 30, -5, 31, -5, 40, -1, 1, -2, 2, -3, 7],
+        ),
+        # the path with the prefix, or the other files too
+        (
+            marked(Layout(path_in_prefix=True), repository=-4, separator=-5),
+            ALL,
+            [9, -4, 20, -5, 30, -5, 31, -5, -1, 40, 1, -2, 2, -3, 7],
+        ),
+        (
+            marked(Layout("spm", files_in_prefix=True, path_in_prefix=True), middle=None),
+            ALL,
+            [9, -2, 2, -1, 30, 31, 40, 1, 7],
+        ),
+        # with the suffix first, the other files still come before everything
+        (
+            marked(Layout("joined-spm", path_in_prefix=True), separator=-5),
+            ALL,
+            [9, -5, 30, -5, 31, -5, -1, -2, 2, -3, 40, 1, 7],
+        ),
+    ],
+)
+def test_every_layout_has_its_order(marks: FimTokens, parts: FimParts, tokens: list[int]) -> None:
+    assert assemble(marks, parts) == tokens
 
 
 @pytest.mark.parametrize(
@@ -39,13 +95,30 @@ PLAIN = FimTokens("test", prefix=-1, suffix=-2, middle=-3)
         ),
         # without files, the file's own path stays away too: the plain form is what was trained
         (MARKS, FimParts(repository=(20,), path=(40,), prefix=(1,)), [-1, 1, -2, -3]),
-        (PLAIN, FimParts(files=(File((30,)),), prefix=(1,)), [-1, 1, -2, -3]),
     ],
 )
 def test_parts_stand_in_the_order_of_the_family(
     marks: FimTokens, parts: FimParts, tokens: list[int]
 ) -> None:
     assert assemble(marks, parts) == tokens
+
+
+def test_with_the_suffix_first_a_short_move_leaves_most_of_the_prompt_as_it_was() -> None:
+    marks = marked(Layout("spm", far_prefix_ahead=True))
+    text = tuple(range(1000, 2000))
+
+    def at(cursor: int) -> list[int]:
+        return assemble(marks, FimParts(prefix=text[:cursor], suffix=text[cursor : cursor + 100]))
+
+    for cursor in (500, 560, 480, 640):
+        one, other = at(500), at(cursor)
+        shared = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+        assert cursor == 500 or shared >= 384
+    assert [token for token in at(500) if token >= 1000] == [
+        *text[:384],
+        *text[500:600],
+        *text[384:500],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -84,9 +157,3 @@ def test_cutting_loses_nothing_and_leaves_no_marker(chunks: list[str]) -> None:
     pieces = inert(text, MARKERS)
     assert "".join(pieces) == text
     assert not any(marker in piece for piece in pieces for marker in MARKERS)
-
-
-def test_families_have_distinct_names_and_markers() -> None:
-    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
-    for family in FAMILIES:
-        assert len(set(family.required)) == len(family.required)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,15 +11,18 @@ from hypothesis import strategies as st
 
 from cerebrum_kit.errors import CerebrumError
 from cerebrum_kit.wire import ProgressEvent, TokenEvent
+from node_backend.core.machine import Sample, Thresholds
+from node_backend.core.resident import Limits
 from node_backend.errors import BusyError, EngineFailedError, MemoryLowError
 from node_backend.generation import Generation, GenerationEvent
 from node_backend.guard import Guard
-from node_backend.manager import Manager
-from node_backend.probe import Sample
+from node_backend.manager import Manager, Place
+from node_backend.models import Model
 from node_backend.wire import DoneEvent, InferenceRequest
 from tests.node_backend.fake_engine import FakeEngine, Phase
 
 PLENTY = Sample(cpu_percent=5.0, memory_available_mib=8000)
+MODEL = Model("fake", Path("/nowhere/fake.gguf"), 2048)
 REQUEST = InferenceRequest(prompt="Say it:")
 PHASES: list[Phase] = ["load", "prefill", "decode", "end"]
 
@@ -31,11 +35,14 @@ class Bench:
     sample: Sample = PLENTY
 
     def __post_init__(self) -> None:
-        guard = Guard(lambda: self.sample, min_memory_available_mib=1024)
-        self.manager = Manager(self.engine, guard, slots=2, queue_limit=2)
+        guard = Guard(lambda: self.sample, Thresholds(100, min_memory_available_mib=1024))
+        self.manager = Manager(lambda _: self.engine, guard, Limits(slots=2, queue=2))
 
-    def admit(self, key: str | None = None) -> Generation:
-        return Generation(self.manager, self.manager.admit(key), REQUEST, "fake")
+    def place(self, key: str | None = None) -> Place:
+        return self.manager.admit(MODEL, key)
+
+    def admit(self) -> Generation:
+        return Generation(self.place(), REQUEST)
 
     def begin(self) -> asyncio.Task[list[GenerationEvent]]:
         """Run a request in a task, and abandon it when that ends, as the routes do."""
@@ -83,8 +90,7 @@ async def test_the_events_of_a_good_request() -> None:
 async def test_timings_are_taken_at_each_stage() -> None:
     ticks = iter(range(100))
     bench = Bench(FakeEngine(state="stopped"))
-    place = bench.manager.admit(None)
-    generation = Generation(bench.manager, place, REQUEST, "fake", clock=lambda: next(ticks))
+    generation = Generation(bench.place(), REQUEST, clock=lambda: next(ticks))
     timings = (await generation.response()).timings
     assert (timings.queue_ms, timings.load_ms, timings.first_token_ms) == (1000, 1000, 3000)
 
@@ -138,7 +144,7 @@ async def test_cancelled_while_waiting_it_leaves_the_queue() -> None:
 
 async def test_cancelled_in_the_moment_of_being_granted_the_slot_goes_on() -> None:
     bench = Bench(FakeEngine())
-    places = [bench.manager.admit(None) for _ in range(4)]
+    places = [bench.place() for _ in range(4)]
     places[0].end("completed")  # grants the third, whose task has not noticed it yet
     places[2].end("cancelled")
     assert await places[3].slot() == await places[2].slot() == 0
@@ -174,7 +180,7 @@ async def test_the_slot_is_free_before_the_caller_reads_the_end() -> None:
 
 async def test_when_slots_and_queue_are_full_the_next_is_refused() -> None:
     bench = Bench(FakeEngine())
-    places = [bench.manager.admit(None) for _ in range(4)]
+    places = [bench.place() for _ in range(4)]
     with pytest.raises(BusyError) as refusal:
         bench.admit()
     assert refusal.value.status == 503
@@ -200,17 +206,18 @@ async def test_a_model_is_not_unloaded_while_it_is_used_or_loaded() -> None:
     task = bench.begin()
     for phase in ("load", "decode"):
         await bench.engine.until(phase)
-        assert not await bench.manager.unload_if_idle()
+        assert await bench.manager.unload_idle() == []
         await bench.engine.release(phase)
     await task
-    assert await bench.manager.unload_if_idle()
+    assert await bench.manager.unload_idle() == [MODEL]
     assert bench.engine.status.state == "stopped"
-    assert not await bench.manager.unload_if_idle()
+    assert await bench.manager.unload_idle() == []
     await bench.check_idle_and_working()
 
 
 async def test_a_request_that_comes_during_the_unloading_waits_and_loads_again() -> None:
     bench = Bench(FakeEngine())
+    await bench.admit().response()
     unloading = asyncio.Event()
     go_on = asyncio.Event()
 
@@ -220,20 +227,22 @@ async def test_a_request_that_comes_during_the_unloading_waits_and_loads_again()
         bench.engine.state = "stopped"
 
     bench.engine.unload = slow_unload  # type: ignore[method-assign]
-    cleanup = asyncio.create_task(bench.manager.unload_if_idle())
+    cleanup = asyncio.create_task(bench.manager.unload_idle())
     await unloading.wait()
     task = bench.begin()
     await asyncio.sleep(0)
     go_on.set()
-    assert await cleanup
-    assert isinstance((await task)[-1], DoneEvent)
+    assert await cleanup == [MODEL]
+    events = await task
+    assert events[0] == ProgressEvent(stage="queued", detail={"ahead": 0})
+    assert isinstance(events[-1], DoneEvent)
     assert bench.engine.loads == 1
 
 
 async def test_what_was_held_at_the_end_of_the_service_is_let_go() -> None:
     bench = Bench(FakeEngine(state="stopped"))
     bench.engine.hold = {"load"}
-    bench.manager.start()
+    await bench.manager.start(MODEL)
     await bench.engine.until("load")
     await bench.manager.stop()
     assert bench.engine.status.state == "stopped"

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.ledger import compare
 from node_backend.config import Settings
-from node_backend.core.ledger import MIB, Fits, Plan, TooLarge, fits, needs_of
+from node_backend.core.ledger import MIB, Fits, KvType, Plan, TooLarge, fits, needs_of
 from node_backend.core.model_shape import Shape
 from node_backend.engines.llama_cpp import LlamaCppEngine
 from node_backend.errors import ModelFailedError
@@ -152,3 +152,13 @@ async def test_health_says_why_a_model_does_not_fit(seventy_b: Path) -> None:
 async def test_the_ledger_agrees_with_the_engine(tmp_path: Path, written: Written) -> None:
     comparison = await compare(tmp_path, written)
     assert comparison.holds, comparison
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("kv_type", ["q8_0", "q4_0"])
+async def test_the_ledger_agrees_for_quantised_keys_and_values(
+    tmp_path: Path, kv_type: KvType
+) -> None:
+    comparison = await compare(tmp_path, SHAPES[0], kv_type)
+    assert comparison.holds, comparison
+    assert comparison.needs.kv > 30_000_000  # more than what may be off: else it would say nothing

@@ -1,5 +1,6 @@
 """What llama.cpp is started with, for both ways of running it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import xllamacpp
@@ -33,7 +34,7 @@ def test_the_context_of_all_slots_together_is_what_the_engine_is_given() -> None
     assert command_line(SETTINGS)[7:9] == ["--ctx-size", str(3 * 2048)]
 
 
-def test_threads_are_all_usable_cores_but_one_unless_told_otherwise() -> None:
+def test_threads_are_all_usable_cores_but_a_sixth_unless_told_otherwise() -> None:
     assert engine_settings(Settings(), MODEL, usable_cores=8).threads == 7
     assert engine_settings(Settings(), MODEL, usable_cores=1).threads == 1
     assert engine_settings(Settings(threads=2), MODEL, usable_cores=8).threads == 2
@@ -52,9 +53,20 @@ def test_steps_are_small_so_that_a_caller_who_left_is_noticed() -> None:
     assert params["n_batch"] == params["n_ubatch"] == 64
 
 
+def test_keys_and_values_are_quantised_only_with_flash_attention() -> None:
+    settings = engine_settings(Settings(kv_type="q8_0"), MODEL, usable_cores=2)
+    params, environment = common_params(settings), command_environment(settings, "k")
+    assert params["cache_type_k"] == params["cache_type_v"] == xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    assert params["flash_attn_type"] == 1
+    assert environment["LLAMA_ARG_CACHE_TYPE_V"] == "q8_0"
+    assert environment["LLAMA_ARG_FLASH_ATTN"] == "on"
+    assert "cache_type_k" not in common_params(SETTINGS)
+    assert "LLAMA_ARG_FLASH_ATTN" not in command_environment(SETTINGS, "k")
+
+
 def test_every_parameter_exists_in_the_engine() -> None:
     params = xllamacpp.CommonParams()
-    for name in common_params(SETTINGS):
+    for name in common_params(replace(SETTINGS, kv_type="q4_0")):
         target = params
         for step in name.split("."):
             assert hasattr(target, step), name

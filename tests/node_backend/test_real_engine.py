@@ -194,7 +194,7 @@ async def test_a_model_without_fim_continues_the_prefix(tmp_path: Path) -> None:
     with running_node("--model", str(path), "--context", "1024") as node:
         async with node.client() as node.http:
             await node.until_ready()
-            [model] = (await node.http.get("/v1/models")).json()["models"]
+            model = (await node.http.get("/v1/models")).json()["models"][0]
             assert (model["fim"], model["context_tokens"]) == (False, 1024)
             infill = {"prefix": "a", "suffix": "not seen", "snippets": []}
             answer = await node.infer(infill=infill, max_tokens=4)
