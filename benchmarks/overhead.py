@@ -177,8 +177,12 @@ async def measure(requests: int) -> list[Figure]:
         return figures + await measure_memory(orchestrator, idle_mb, requests)
 
 
-def table(figures: Sequence[Figure]) -> Table:
-    drawn = Table("what", "measured", "limit", "", "beside it", title="The orchestrator's own cost")
+def as_json(figures: Sequence[Figure]) -> str:
+    return json.dumps([{**asdict(figure), "holds": figure.holds} for figure in figures])
+
+
+def table(figures: Sequence[Figure], title: str = "The orchestrator's own cost") -> Table:
+    drawn = Table("what", "measured", "limit", "", "beside it", title=title)
     for each in figures:
         drawn.add_row(
             each.name,
@@ -200,7 +204,7 @@ def main() -> None:
     arguments = parser.parse_args()
     figures = asyncio.run(measure(arguments.requests))
     if arguments.json:
-        print(json.dumps([{**asdict(figure), "holds": figure.holds} for figure in figures]))
+        print(as_json(figures))
     else:
         Console().print(table(figures))
     sys.exit(0 if all(figure.holds for figure in figures) else 1)

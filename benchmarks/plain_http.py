@@ -46,13 +46,20 @@ class Connection:
     async def _open(self) -> None:
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
 
+    async def get(self, path: str) -> Answer:
+        """Get `path`."""
+        return await self._ask("GET", path, b"")
+
     async def ask(self, path: str, body: object) -> Answer:
-        """Post `body` as JSON; the server may have closed the connection when it was idle."""
+        """Post `body` as JSON."""
+        return await self._ask("POST", path, json.dumps(body).encode())
+
+    async def _ask(self, method: str, path: str, content: bytes) -> Answer:
+        """Send a request; the server may have closed the connection when it was idle."""
         if self._reader.at_eof():
             await self._open()
-        content = json.dumps(body).encode()
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
             f"{self._headers}Content-Length: {len(content)}\r\n\r\n"
         )
         begun, answer = time.perf_counter(), Answer()

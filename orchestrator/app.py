@@ -1,12 +1,12 @@
 """The routes. Errors become responses here, by the kit's handlers, and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from cerebrum_kit.http import BodyLimit, KeyCheck, install_error_handlers
@@ -35,6 +35,7 @@ from orchestrator.wire import (
 )
 
 MAX_BODY_BYTES = 1_000_000
+Ask = Callable[[CompleteRequest], Events]
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody}
     for status in (400, 401, 404, 409, 413, 502, 503, 504, "default")  # so not FastAPI's own 422
@@ -56,7 +57,6 @@ def create_app(config: Config, stop: asyncio.Event) -> FastAPI:
         return traffic.counted(front.complete(asked))
 
     key = config.key.get_secret_value() if config.key else None
-    guarded = [Depends(KeyCheck(key))]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,13 +70,30 @@ def create_app(config: Config, stop: asyncio.Event) -> FastAPI:
         docs_url=None,  # its page would be fetched from elsewhere
         redoc_url=None,
     )
+    app.state.orchestrator = orchestrator
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     app.add_middleware(AccessLog)
     install_error_handlers(app)
 
-    @app.post(
+    @app.get("/health")
+    async def health() -> Health:
+        """Return whether the pool can serve; open to all."""
+        return orchestrator.health()
+
+    routers = [completions(ask, batches), views(orchestrator, meter)]
+    backend = Backend(ask, orchestrator.stats)
+    routers += [protocol.router(backend) for protocol in (openai, llama_cpp, ollama)]
+    for router in routers:
+        app.include_router(router, dependencies=[Depends(KeyCheck(key))])
+    return app
+
+
+def completions(ask: Ask, batches: Batches) -> APIRouter:
+    """Return the routes that complete."""
+    routes = APIRouter()
+
+    @routes.post(
         "/v1/complete",
-        dependencies=guarded,
         response_model=CompleteResponse,
         responses={**ERRORS, **STREAM},
     )
@@ -85,36 +102,40 @@ def create_app(config: Config, stop: asyncio.Event) -> FastAPI:
         answer = as_stream if asked.stream else as_json
         return await answer(request, ask(asked))
 
-    @app.post("/v1/complete/stream", dependencies=guarded, responses={**ERRORS, **STREAM})
+    @routes.post("/v1/complete/stream", responses={**ERRORS, **STREAM})
     async def complete_stream(request: Request, asked: CompleteRequest) -> Response:
         """Complete code as a stream of server-sent events."""
         return await as_stream(request, ask(asked))
 
-    @app.post(
-        "/v1/complete/batch", dependencies=guarded, response_model=BatchResponse, responses=ERRORS
-    )
+    @routes.post("/v1/complete/batch", response_model=BatchResponse, responses=ERRORS)
     async def complete_batch(request: Request, batch: BatchRequest) -> Response:
         """Complete many, in the gaps that interactive work leaves; each ends for itself."""
         return await as_result(request, batches.run(batch), _as_json)
 
-    @app.get("/v1/events", dependencies=guarded, responses=STREAM, response_class=Response)
+    return routes
+
+
+def views(orchestrator: Orchestrator, meter: Meter) -> APIRouter:
+    """Return the routes that show what goes on."""
+    routes = APIRouter()
+
+    @routes.get("/v1/events", responses=STREAM, response_class=Response)
     async def events() -> Response:
         """Stream the pool's state, and then every change of it."""
         return event_stream(orchestrator.hub.listen(orchestrator.state))
 
-    @app.get("/v1/stats", dependencies=guarded, response_model_exclude_none=True)
+    @routes.get("/v1/stats", response_model_exclude_none=True)
     async def stats() -> Stats:
         """Return what goes on, and what went on since the start."""
         return orchestrator.stats()
 
-    @app.get("/v1/nodes", dependencies=guarded, response_model_exclude_none=True)
+    @routes.get("/v1/nodes", response_model_exclude_none=True)
     async def nodes() -> list[NodeStatus]:
         """Return each node as the orchestrator sees it."""
         return orchestrator.state().nodes
 
-    @app.get(
+    @routes.get(
         "/v1/decisions",
-        dependencies=guarded,
         responses=ERRORS,
         response_model_exclude_none=True,
     )
@@ -124,20 +145,12 @@ def create_app(config: Config, stop: asyncio.Event) -> FastAPI:
         """Return the last routing decisions with their reasons, the latest first."""
         return orchestrator.decisions(limit)
 
-    @app.get("/health")
-    async def health() -> Health:
-        """Return whether the pool can serve; open to all."""
-        return orchestrator.health()
-
-    @app.get("/metrics", dependencies=guarded, response_class=PlainTextResponse)
+    @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Return counts and speeds for Prometheus."""
         return Response(meter.expose(), media_type=MEDIA_TYPE)
 
-    backend = Backend(ask, orchestrator.stats)
-    for protocol in (openai, llama_cpp, ollama):
-        app.include_router(protocol.router(backend), dependencies=guarded)
-    return app
+    return routes
 
 
 def _as_json(answer: BatchResponse) -> Response:

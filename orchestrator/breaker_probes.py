@@ -14,6 +14,7 @@ from orchestrator.errors import NodeFailedError, NodeUnreachableError
 from orchestrator.members import Member
 from orchestrator.nodes import NodeClient
 from orchestrator.pool import Pool
+from orchestrator.probes import end
 
 # One token of the smallest prompt: what failed was inference, and a health answer proves nothing
 # of that. A slot of its own keeps it from pushing a document out of the KV cache.
@@ -29,19 +30,20 @@ class BreakerProber:
     def __init__(self, pool: Pool, timeout_s: float) -> None:
         self._pool = pool
         self._allowance = Allowance(timeout_s, timeout_s, timeout_s)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self) -> None:
-        """Begin, one task a node."""
-        for member in self._pool.members.values():
-            task = asyncio.create_task(self._watch(member), name=f"breaker {member.name}")
-            self._tasks.append(task)
+    def watch(self, member: Member) -> None:
+        """Begin to watch a node's breaker."""
+        task = asyncio.create_task(self._watch(member), name=f"breaker {member.name}")
+        self._tasks[member.name] = task
+
+    async def forget(self, name: str) -> None:
+        """Cease to watch a node's breaker."""
+        await end(self._tasks.pop(name))
 
     async def stop(self) -> None:
         """End all probes."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks.values())
 
     async def _watch(self, member: Member) -> None:
         while True:

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from orchestrator.core.prediction import first_token_ms, total_ms
@@ -13,6 +13,8 @@ from orchestrator.life import Life
 from orchestrator.pool import Pool
 from orchestrator.wire import ConsideredNode, DecisionEvent
 
+ASSUMED_INTERVAL_S = 0.1  # while there is no node: ten tokens a second
+CONSIDERED_KEPT = 32
 DECISIONS_KEPT = 1000  # as many as one looks back through; about two kilobytes each
 
 
@@ -71,6 +73,14 @@ def _outcome(taken: Route | Wait | NoRoute) -> Literal["route", "wait", "none"]:
             return "none"
 
 
+def shortened(taken: Route | Wait | NoRoute) -> Route | Wait | NoRoute:
+    """Return a decision with the nodes that came nearest: of hundreds, nobody reads the rest."""
+    if len(taken.considered) <= CONSIDERED_KEPT:
+        return taken
+    nearest = sorted(taken.considered, key=lambda each: (not each.is_candidate, each.score))
+    return replace(taken, considered=tuple(nearest[:CONSIDERED_KEPT]))
+
+
 class Chooser:
     """Routes requests over the pool; `on_decision` is called with each decision."""
 
@@ -82,14 +92,14 @@ class Chooser:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
-        self._preferences = preferences
+        self.preferences = preferences
         self._on_decision = on_decision
         self._clock = clock
         self.decisions: deque[Decision] = deque(maxlen=DECISIONS_KEPT)
 
     def mode_of(self, life: Life) -> Mode:
         """Return the mode that a request asks for, or gets."""
-        return life.request.mode or self._preferences.mode
+        return life.request.mode or self.preferences.mode
 
     def service_s(self, life: Life) -> float | None:
         """Return how long a request will probably keep a node busy; None while nobody knows."""
@@ -99,12 +109,20 @@ class Chooser:
             case _:
                 return None
 
+    def token_interval_s(self, life: Life) -> float:
+        """Return the seconds between two tokens for a request, probably."""
+        match self._route(life, frozenset()):
+            case Route(prediction=prediction) if prediction is not None:
+                return prediction.token_interval_s
+            case _:
+                return ASSUMED_INTERVAL_S
+
     def choose(self, life: Life) -> Route | Wait | NoRoute:
         """Choose for `life`, and remember it."""
         begun_at = self._clock()
         taken = self._route(life, frozenset(life.failures))
         life.route_s += self._clock() - begun_at
-        decision = Decision(life.id, time.time(), self.mode_of(life), taken)
+        decision = Decision(life.id, time.time(), self.mode_of(life), shortened(taken))
         self.decisions.append(decision)
         self._on_decision(decision)
         return taken
@@ -138,5 +156,5 @@ class Chooser:
         if life.request.model is not None:
             return (life.request.model,)
         if life.request.tier is not None:
-            return tuple(self._preferences.tiers.get(life.request.tier, ()))
+            return tuple(self.preferences.tiers.get(life.request.tier, ()))
         return ()

@@ -1,5 +1,6 @@
 """`cerebrum-orchestrator`: the service from the command line."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,10 @@ def serve(  # noqa: PLR0913, PLR0917 - its options
 
     Keys: CEREBRUM_ORCHESTRATOR_KEY for callers, CEREBRUM_NODE_KEY for the nodes.
 
-    CEREBRUM_NODES lists nodes by address, separated by commas.
+    CEREBRUM_NODES lists nodes by address, separated by commas; Ollama (port 11434) and llama-server
+    (8080) will do, without an agent on them.
+
+    A changed configuration file is taken over at once, and on SIGHUP; what runs goes on.
     """
     import asyncio
 
@@ -57,10 +61,9 @@ def serve(  # noqa: PLR0913, PLR0917 - its options
 
     logs.configure(log_level, log_file)
     try:
-        settings = load(
-            config, host=host, port=port, nodes=node, local=local or None, linger_s=linger_s
-        )
-        asyncio.run(run(settings, announce=announce))
+        given = {"host": host, "port": port, "nodes": node, "local": local or None}
+        read = partial(load, config, linger_s=linger_s, **given)
+        asyncio.run(run(read(), announce=announce, file=config, read=read))
     except CerebrumError as error:
         typer.echo(f"cerebrum-orchestrator: {error.message}", err=True)
         raise typer.Exit(1) from None
@@ -82,6 +85,34 @@ def check(
     settings = load(config)
     names = ", ".join(node.name for node in settings.nodes) or "none"
     typer.echo(f"good: {settings.host}:{settings.port}, nodes: {names}")
+
+
+@app.command()
+def scan(
+    network: Annotated[str, typer.Argument(help="Addresses to look at, as 192.168.1.0/24.")],
+) -> None:
+    """Look for nodes, Ollama, llama-server and llama.cpp RPC in a private network.
+
+    Nothing is changed: what is found is listed, with the lines to put into the configuration.
+    """
+    import asyncio
+
+    from cerebrum_kit.errors import CerebrumError
+    from orchestrator.scan import PORTS, Found, addresses, as_configuration
+    from orchestrator.scan import scan as look
+
+    def show(found: Found) -> None:
+        typer.echo(f"{found.host}:{found.port}  {found.kind}  {found.says}", err=True)
+
+    try:
+        hosts = addresses(network)
+    except CerebrumError as error:
+        typer.echo(f"cerebrum-orchestrator: {error.message}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"looking at {len(hosts)} addresses, {len(PORTS)} ports each", err=True)
+    found = asyncio.run(look(hosts, on_found=show))
+    typer.echo(f"found {len(found)}", err=True)
+    typer.echo(as_configuration(found), nl=False)
 
 
 def main() -> None:

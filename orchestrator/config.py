@@ -25,6 +25,7 @@ from orchestrator.errors import ConfigError
 from orchestrator.wire import DEFAULT_PORT, Mode, Tier
 
 LOCAL_NODE = "local"
+KINDS = {"11434": "ollama", "8080": "llama-server"}  # by their usual ports
 ENV_PREFIX = "CEREBRUM_ORCHESTRATOR_"
 
 Key = Annotated[SecretStr, Field(min_length=1)]
@@ -43,11 +44,23 @@ class NodeConfig(BaseModel):
     url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
     name: Annotated[str, Field(max_length=256)] = ""
     key: Key | None = None
-    gpu: bool = Field(
-        False, description="Whether it computes on a GPU: background work leaves such nodes free."
+    kind: Literal["cerebrum", "ollama", "llama-server"] = Field(
+        "cerebrum",
+        description="What runs there. A host without an agent gets one here, as a process. Not "
+        "given: by the port, 11434 is Ollama's and 8080 llama-server's.",
     )
-    slots: Annotated[int, Field(ge=1)] = Field(
-        1, description="Requests that it computes at once without slowing each other down much."
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        None, description="Of a host without an agent: what it serves; none: its first model."
+    )
+    gpu: bool | None = Field(
+        None,
+        description="Whether it computes on a GPU: background work leaves such nodes free. Not "
+        "given: as the node says.",
+    )
+    slots: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Requests that it computes at once without slowing each other down much. Not "
+        "given: as the node says.",
     )
 
     @model_validator(mode="before")
@@ -55,9 +68,11 @@ class NodeConfig(BaseModel):
     def _name_it(cls, given: Any) -> Any:
         if isinstance(given, str):
             given = {"url": given.strip()}
-        if isinstance(given, dict) and not given.get("name"):
-            return {**given, "name": urlsplit(str(given.get("url", ""))).netloc}
-        return given
+        if not isinstance(given, dict):
+            return given
+        parts = urlsplit(str(given.get("url", "")))
+        kind = KINDS.get(parts.netloc.rpartition(":")[2], "cerebrum")
+        return {"kind": kind, **given, "name": given.get("name") or parts.netloc}
 
 
 class Config(BaseSettings):
@@ -79,6 +94,11 @@ class Config(BaseSettings):
     ] = ()
     node_key: Annotated[Key | None, Field(validation_alias="CEREBRUM_NODE_KEY")] = None
     local: bool = False
+    discover: bool = Field(
+        False,
+        description="Whether nodes that advertise themselves by mDNS join the pool; they need "
+        "`node_key` all the same. Needs the extra `discovery`.",
+    )
 
     max_concurrent: Annotated[int, Field(ge=1)] = Field(
         2,

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -37,8 +37,9 @@ from orchestrator.members import Member
 from orchestrator.nodes import Accepted, NodeClient, NodeEvent
 from orchestrator.outcome import Outcome, outcome_of
 from orchestrator.pool import Pool
+from orchestrator.reasoner import Reasoner
 from orchestrator.translate import ending, refuse_too_large, to_node
-from orchestrator.wire import CompleteRequest, DoneEvent, RouteEvent
+from orchestrator.wire import CompleteRequest, DoneEvent, RouteEvent, Thought
 
 NOTICE_END_S = 1.0  # how long a broken connection may be ahead of the news that its process ended
 
@@ -62,15 +63,16 @@ class Dispatcher:
         pool: Pool,
         hedger: Hedger,
         chooser: Chooser,
+        reasoner: Reasoner,
         patience: Patience,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._gate = gate
         self._pool = pool
         self._chooser = chooser
         self._hedger = hedger
-        self._patience = patience
-        self._clock = clock
+        self._reasoner = reasoner
+        self.patience = patience
+        self._clock = time.monotonic
         self._lives: dict[str, Life] = {}
         self.tally: Counter[Outcome] = Counter()
 
@@ -105,6 +107,7 @@ class Dispatcher:
         asked, context = to_node(request, self._clock)
         lifetime = Lifetime(born_at, request.deadline_ms)
         life = Life(request, asked, lifetime, context, context_s=self._clock() - born_at)
+        self._reasoner.prepare(life)
         self._lives[life.id] = life
         return life
 
@@ -128,12 +131,15 @@ class Dispatcher:
         async with aclosing(self._admit(life)) as events:
             async for event in events:
                 yield event
+        async with aclosing(self._reasoner.think(life, self._serve)) as events:
+            async for event in events:
+                yield event
         async with aclosing(self._serve(life)) as events:
             async for event in events:
                 yield event
 
     async def _admit(self, life: Life) -> Events:
-        start_s = self._patience.start_s
+        start_s = self.patience.start_s
         service_s = self._chooser.service_s(life)
         is_background = self._chooser.mode_of(life) == "async"
         ticket = self._gate.arrive(life.arrival(start_s, service_s, is_background=is_background))
@@ -192,7 +198,7 @@ class Dispatcher:
                 change = self._pool.change
 
     async def _until_changed(self, life: Life, change: asyncio.Event, node: str) -> None:
-        start_s = self._patience.start_s
+        start_s = self.patience.start_s
         try:
             await life.lifetime.wait(change.wait(), until=life.admitted_at + start_s)
         except TimeoutError:
@@ -206,7 +212,7 @@ class Dispatcher:
         life.node = chosen.node
         life.model = chosen.model or self._pool.members[chosen.node].seen.model
         answers: AsyncGenerator[tuple[str, NodeEvent], None]
-        answers = self._hedger.run(life, chosen, self._patience.tolerance)
+        answers = self._hedger.run(life, chosen, self.patience.tolerance)
         async with aclosing(answers):
             while (told := await life.lifetime.wait(anext(answers, None))) is not None:
                 node, event = told
@@ -216,12 +222,15 @@ class Dispatcher:
                             yield self._tell_route(life, chosen)
                     case NodeDone():
                         life.node = node
+                        for held_back in life.on_end(self._clock()):
+                            yield held_back
                         yield _ending(life, event, self._clock())
                     case TokenEvent():
                         if node != life.node:
                             life.node = node
                             yield ProgressEvent(stage="failover", detail={"to": node})
-                        yield life.on_token(event, self._clock())
+                        for each in life.on_token(event, self._clock()):
+                            yield each
                     case ProgressEvent():
                         yield event
 
@@ -230,17 +239,21 @@ class Dispatcher:
         return RouteEvent(
             request_id=life.id,
             node=chosen.node,
-            model=chosen.model or self._pool.members[chosen.node].seen.model,
+            model=chosen.model or life.model,
             predicted_first_token_ms=first_token_ms(chosen.prediction),
             reason=chosen.reason,
         )
 
 
 def _ending(life: Life, done: NodeDone, now: float) -> DoneEvent:
-    completion_tokens = life.tokens_before + done.usage.completion_tokens
+    completion_tokens = life.thinking_tokens + life.tokens_before + done.usage.completion_tokens
     usage = done.usage.model_copy(update={"completion_tokens": completion_tokens})
     done = done.model_copy(update={"usage": usage})
-    return ending(life.node or "", done, life.timings(now), life.context)
+    told = ending(life.node or "", done, life.timings(now), life.context)
+    if life.reasoning is None:
+        return told
+    thought = Thought(complexity=life.reasoning.complexity, tokens=life.thinking_tokens)
+    return told.model_copy(update={"thought": thought})
 
 
 def _note(life: Life, failure: CerebrumError) -> None:
@@ -252,6 +265,7 @@ def _note(life: Life, failure: CerebrumError) -> None:
     assert life.node is not None  # noqa: S101 - it was asked
     life.failures[life.node] = failure
     if not life.is_first_token_sent:
+        life.forget()
         return
     is_complete = life.tokens >= life.asked.max_tokens
     if life.continues_with is not None or is_complete or life.model is None:

@@ -32,7 +32,7 @@ class Hedger:
         self._pool = pool
         self._attempts = attempts
         self._chooser = chooser
-        self._budget = HedgeBudget(share)
+        self.budget = HedgeBudget(share)
         self.hedged_total = 0
 
     async def run(self, life: Life, chosen: Route, tolerance: Tolerance) -> Told:
@@ -52,7 +52,8 @@ class Hedger:
         member, prediction = self._pool.members[chosen.node], chosen.prediction
         assert member.client is not None  # noqa: S101 - a route leads to an address
         assert prediction is not None  # noqa: S101 - and was predicted
-        asked = life.remaining()
+        model = chosen.model or member.seen.model
+        asked = life.remaining(model)
         if chosen.model is not None:
             asked = asked.model_copy(update={"model": chosen.model})
         attempt = Attempt(
@@ -62,14 +63,14 @@ class Hedger:
             allow(prediction, asked.max_tokens, tolerance),
             prompt_chars=life.work().prompt_chars,
             service_s=prediction.service_s,
-            model=chosen.model or member.seen.model,
+            model=model,
         )
         return Runner(chosen.node, self._attempts.run(attempt))
 
     def _second(self, life: Life, chosen: Route, tolerance: Tolerance) -> _Second | None:
         if self._chooser.mode_of(life) != "fast" or life.is_first_token_sent:
             return None
-        self._budget.on_request()
+        self.budget.on_request()
         member = self._pool.members[chosen.node]
         model = chosen.model or member.seen.model or ""
         speed = member.speeds.get(model)
@@ -90,4 +91,4 @@ class Hedger:
     def _is_worth_it(self, other: Route, model: str) -> bool:
         nodes = {node.name: node for node in self._pool.snapshots()}
         same = (other.model or nodes[other.node].speeds.model) == model
-        return same and is_idle(nodes[other.node]) and self._budget.take()
+        return same and is_idle(nodes[other.node]) and self.budget.take()

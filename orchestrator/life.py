@@ -5,10 +5,19 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from cerebrum_kit.errors import CerebrumError
-from cerebrum_kit.wire import ProgressEvent, TokenEvent
+from cerebrum_kit.wire import Message, ProgressEvent, TokenEvent
 from node_backend.wire import InferenceRequest
 from orchestrator.core.admission import Arrival
 from orchestrator.core.prediction import Work
+from orchestrator.core.reasoning import Reasoning
+from orchestrator.core.thinking import (
+    CLOSE,
+    OPEN,
+    WITHOUT_THOUGHT,
+    Thoughts,
+    thinks,
+    thought_through,
+)
 from orchestrator.errors import LoadShedError, NodeFailedError, NoNodeError, UnknownModelError
 from orchestrator.lifetime import Lifetime
 from orchestrator.wire import CompleteRequest, ContextReport, DoneEvent, RouteEvent, Timings
@@ -43,6 +52,11 @@ class Life:
     continues_with: str | None = None
     failures: dict[str, CerebrumError] = field(default_factory=dict)
     second_chances: set[str] = field(default_factory=set)
+    reasoning: Reasoning | None = None
+    thoughts: Thoughts | None = None
+    thinking_tokens: int = 0
+    answer: InferenceRequest | None = None
+    _answer_begins: str = ""
 
     @property
     def is_first_token_sent(self) -> bool:
@@ -54,24 +68,69 @@ class Life:
         chars = self.context.chars_out + sum(map(len, self.text))
         return Work(chars, self.asked.max_tokens - self.tokens, self.asked.cache_key)
 
-    def remaining(self) -> InferenceRequest:
-        """Return what to ask a node for: the whole, or what follows the text already sent."""
-        if self.continues_with is None:
-            return self.asked
-        rest = {
-            "continue_from": self.asked.continue_from + "".join(self.text),
-            "max_tokens": self.asked.max_tokens - self.tokens,
-        }
-        return self.asked.model_copy(update=rest)
+    def remaining(self, model: str | None) -> InferenceRequest:
+        """Return what to ask of `model`: the whole, or what follows the text already sent."""
+        asked = self.asked
+        begun = asked.continue_from
+        if asked.messages is not None and not begun.startswith(OPEN) and thinks(model or ""):
+            begun = WITHOUT_THOUGHT + begun
+        if self.continues_with is not None:
+            begun += "".join(self.text)
+        if begun == asked.continue_from:
+            return asked
+        rest = {"continue_from": begun, "max_tokens": asked.max_tokens - self.tokens}
+        return asked.model_copy(update=rest)
 
-    def on_token(self, event: TokenEvent, now: float) -> TokenEvent:
-        """Take note of a piece of the answer; return it as the caller counts it."""
-        self.first_token_at = self.first_token_at or now
+    def begin_thinking(self, model: str, max_tokens: int) -> None:
+        """Ask for thoughts about the request, as a chat: they follow a model's own template."""
+        self.answer, self.thoughts = self.asked, None
+        question, self._answer_begins = _question(self.asked)
+        thinking = {
+            "prompt": None,
+            "messages": question,
+            "model": model,
+            "max_tokens": max_tokens,
+            "stop": [CLOSE],
+            "continue_from": f"{OPEN}\n",
+        }
+        self.asked = self.asked.model_copy(update=thinking)
+
+    def begin_answer(self) -> None:
+        """Ask for the answer that follows the thoughts."""
+        assert self.answer is not None  # noqa: S101 - it began with thinking
+        begun = thought_through("".join(self.text)) + self._answer_begins
+        rest = {"messages": self.asked.messages, "prompt": None, "continue_from": begun}
+        self.asked = self.answer.model_copy(update=rest)
+        self.continues_with, self.first_token_at = None, None
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the text so far, of which the caller has seen none as the answer."""
+        self.text.clear()
+        self.tokens = self.tokens_before = 0
+        self.thoughts = None if self.thoughts is None else Thoughts()
+
+    def on_token(self, event: TokenEvent, now: float) -> "tuple[Event, ...]":
+        """Take note of a piece of text; return what the caller gets to see of it."""
         self.text.append(event.token)
         self.tokens = self.tokens_before + event.total_tokens
-        if not self.tokens_before:
-            return event
-        return TokenEvent(token=event.token, total_tokens=self.tokens)
+        if self.thoughts is None:
+            return self._told("", event.token, now)
+        return self._told(*self.thoughts.feed(event.token), now)
+
+    def on_end(self, now: float) -> "tuple[Event, ...]":
+        """Return what was held back of the answer."""
+        return () if self.thoughts is None else self._told("", self.thoughts.rest(), now)
+
+    def _told(self, thought: str, answer: str, now: float) -> "tuple[Event, ...]":
+        told: list[Event] = []
+        if thought:
+            detail: dict[str, object] = {"text": thought, "tokens": self.tokens}
+            told.append(ProgressEvent(stage="thinking", detail=detail))
+        if answer:
+            self.first_token_at = self.first_token_at or now
+            told.append(TokenEvent(token=answer, total_tokens=self.tokens))
+        return tuple(told)
 
     def arrival(self, start_s: float, service_s: float | None, *, is_background: bool) -> Arrival:
         """Return what admission needs to know; it may wait for `start_s`."""
@@ -106,3 +165,11 @@ class Life:
             first_token_ms=None if first_at is None else (first_at - born_at) * 1000,
             total_ms=(now - born_at) * 1000,
         )
+
+
+def _question(asked: InferenceRequest) -> tuple[list[Message], str]:
+    """Return a request as a chat, and with what its answer begins: an instruction's code fence."""
+    if asked.messages is not None:
+        return asked.messages, ""
+    question, _, opening = (asked.prompt or "").rstrip("\n").rpartition("\n")
+    return [Message(role="user", content=question)], f"{opening}\n"

@@ -22,6 +22,9 @@ class Observation:
     reason: str | None = None
     models: tuple[str, ...] = ()
     is_cold: bool = False
+    slots: int | None = None
+    has_gpu: bool | None = None
+    vram_free_mb: float | None = field(default=None, compare=False)
     cpu_percent: float = field(default=0.0, compare=False)
 
 
@@ -30,14 +33,15 @@ class Member:
     """One node. Without a client it is starting, or gone, and has no address.
 
     One that `comes_back` is restarted by somebody when it ends, and is then worth another try.
-    `ends` has, of each attempt in flight, when it will probably have ended.
+    `has_gpu` and `slots` are what its owner says; None: what it says itself. `ends` has, of
+    each attempt in flight, when it will probably have ended.
     """
 
     name: str
     client: NodeClient | None
     comes_back: bool = False
-    has_gpu: bool = False
-    slots: int = 1
+    has_gpu: bool | None = None
+    slots: int | None = None
     breaker: Breaker = field(default_factory=Breaker)
     seen: Observation = Observation("unknown")
     ends: dict[int, float] = field(default_factory=dict)
@@ -50,6 +54,11 @@ class Member:
     def in_flight(self) -> int:
         """How many attempts of this orchestrator it works on."""
         return len(self.ends)
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether it computes on a GPU, as far as anybody has said."""
+        return bool(self.seen.has_gpu if self.has_gpu is None else self.has_gpu)
 
     def speed(self, model: str) -> Speed:
         """Return what is learned of its speed with `model`, to be learned further."""
@@ -75,14 +84,16 @@ class Member:
             breaker=self.breaker.state,
             breaker_probe_at=self._probe_due_at(now),
             models=self.seen.models,
-            has_gpu=self.has_gpu,
+            has_gpu=self.is_gpu,
+            vram_free_mb=self.seen.vram_free_mb,
             cpu_percent=self.seen.cpu_percent,
             speeds=self._speeds(now),
         )
 
-    def status(self) -> NodeStatus:
+    def status(self, now: float) -> NodeStatus:
         """Return what the wire shows."""
         speed = self.speeds.get(self.seen.model or "", Speed())
+        probe_at = self.breaker.probe_due_at(is_last_hope=self.is_last_hope)
         return NodeStatus(
             name=self.name,
             url=self.client.url if self.client else "",
@@ -91,9 +102,11 @@ class Member:
             in_flight=self.in_flight,
             breaker=self.breaker.state,
             reason=self.seen.reason,
+            retry_after_s=None if probe_at is None else max(0.0, probe_at - now),
             prefill_tokens_per_s=speed.prefill.value(),
             decode_tokens_per_s=speed.decode.value(),
             models=list(self.seen.models),
+            fim=self.client.fim.get(self.seen.model or "") if self.client else None,
         )
 
     def _probe_due_at(self, now: float) -> float:
@@ -106,5 +119,6 @@ class Member:
             prefixes=self.prefixes,
             is_cold=self.seen.is_cold,
             backlog_s=sum(max(0.0, end - now) for end in self.ends.values()),
-            slots=self.slots,
+            slots=self.slots or self.seen.slots or 1,
+            has_gpu=self.is_gpu,
         )

@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated
 
-import httpx
-from httpx_sse import EventSource, SSEError
+import httpcore
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cerebrum_kit.errors import CerebrumError, InvalidRequestError, TooLargeError
 from cerebrum_kit.wire import ErrorBody, ErrorDetail, ProgressEvent, StreamError, TokenEvent
 from node_backend.wire import DoneEvent, Health, InferenceRequest, ModelList
+from orchestrator.core.event_stream import EventStream
 from orchestrator.core.prediction import Allowance
 from orchestrator.errors import (
     LoadShedError,
@@ -22,8 +23,8 @@ from orchestrator.errors import (
     NodeUnreachableError,
     UnknownModelError,
 )
+from orchestrator.node_http import HTTP_ERRORS, NOT_CONNECTED, Answer, NodeHttp
 
-KEEP_ALIVE_CONNECTIONS = 64  # as many streams as one orchestrator is asked to carry
 LAST_BYTES_S = 0.25  # after the last event: the rest of the body, so that the connection can stay
 
 DATA: TypeAdapter[TokenEvent | StreamError | DoneEvent] = TypeAdapter(
@@ -39,23 +40,18 @@ class Accepted:
 NodeEvent = Accepted | TokenEvent | ProgressEvent | DoneEvent
 
 
-def open_pool(connect_timeout_s: float) -> httpx.AsyncClient:
-    """Return the one HTTP client for all nodes; it waits for a stream's events without end."""
-    return httpx.AsyncClient(
-        timeout=httpx.Timeout(None, connect=connect_timeout_s),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEEP_ALIVE_CONNECTIONS),
-        trust_env=False,  # nodes are the owner's machines: never through a proxy, no .netrc
-    )
-
-
 class NodeClient:
-    """Speaks to the node `name` at `url`; `key_accepted` is what the node last said of the key."""
+    """Speaks to the node `name` at `url`; `key_accepted` is what the node last said of the key.
 
-    def __init__(self, http: httpx.AsyncClient, name: str, url: str, key: str | None) -> None:
+    `fim` says of each model that it listed whether it fills in the middle.
+    """
+
+    def __init__(self, http: NodeHttp, name: str, url: str, key: str | None) -> None:
         self.name = name
         self.url = url.rstrip("/")
         self._http = http
         self.key_accepted = False
+        self.fim: dict[str, bool | None] = {}
         self._headers = {"X-API-Key": key} if key else {}
 
     async def health(self, timeout_s: float) -> Health:
@@ -65,10 +61,10 @@ class NodeClient:
         """
         response = await self._get("/health", timeout_s)
         try:
-            return Health.model_validate_json(response.content)
+            return Health.model_validate_json(response.body)
         except ValidationError:
             raise NodeFailedError(
-                f"{self.name} answers {response.status_code}, not as a node does"
+                f"{self.name} answers {response.status}, not as a node does"
             ) from None
 
     async def models(self, timeout_s: float) -> tuple[str, ...]:
@@ -77,13 +73,14 @@ class NodeClient:
         Raises NodeUnauthorizedError if it does not accept the key, NodeUnreachableError.
         """
         response = await self._get("/v1/models", timeout_s)
-        if response.status_code in (401, 403):
+        if response.status in (401, 403):
             raise self._unauthorized()
         self.key_accepted = True
         try:
-            listed = ModelList.model_validate_json(response.content)
+            listed = ModelList.model_validate_json(response.body)
         except ValidationError:
             return ()
+        self.fim = {model.name: model.fim for model in listed.models}
         return tuple(model.name for model in listed.models)
 
     async def infer(
@@ -105,7 +102,7 @@ class NodeClient:
                         event = await anext(events, None)
                 except TimeoutError:
                     raise self._failed(_too_slow(loop.time() >= ends_at, silence_s)) from None
-                except httpx.HTTPError as error:
+                except HTTP_ERRORS as error:
                     raise self._translated(error) from error
                 if event is None:
                     return
@@ -114,25 +111,23 @@ class NodeClient:
                 yield event
 
     async def _exchange(self, request: InferenceRequest) -> AsyncGenerator[NodeEvent, None]:
-        async with self._http.stream(
-            "POST",
-            f"{self.url}/v1/inference",
-            content=request.model_dump_json(exclude_none=True),
-            headers={**self._headers, "Content-Type": "application/json"},
-        ) as response:
-            if response.status_code != httpx.codes.OK:
+        headers = {**self._headers, "Content-Type": "application/json"}
+        body = request.model_dump_json(exclude_none=True).encode()
+        async with self._http.post(f"{self.url}/v1/inference", headers, body) as response:
+            if response.status != HTTPStatus.OK:
                 raise self._refused(response, await response.aread())
+            if not _header(response, b"content-type").startswith("text/event-stream"):
+                raise self._failed("answered with something that is no event stream")
             yield Accepted()
-            async with aclosing(EventSource(response).aiter_sse()) as events:
-                try:
-                    async for sse in events:
-                        event = self._parse(sse.event, sse.data)
+            stream = EventStream()
+            async with aclosing(_chunks(response)) as chunks:
+                async for chunk in chunks:
+                    for name, data in stream.feed(chunk):
+                        event = self._parse(name, data)
                         yield event
                         if isinstance(event, DoneEvent):
-                            await self._finish(events)
+                            await self._finish(chunks)
                             return
-                except SSEError:
-                    raise self._failed("answered with something that is no event stream") from None
             raise NodeLostError(f"{self.name} ended its stream in the middle")
 
     def _parse(self, name: str, data: str) -> TokenEvent | ProgressEvent | DoneEvent:
@@ -146,29 +141,29 @@ class NodeClient:
             raise self._failed(f"failed ({event.error}): {event.message}")
         return event
 
-    async def _finish(self, events: AsyncGenerator[object, None]) -> None:
+    async def _finish(self, chunks: AsyncGenerator[bytes, None]) -> None:
         try:
             async with asyncio.timeout(LAST_BYTES_S):
-                async for _ in events:
+                async for _ in chunks:
                     pass
-        except (TimeoutError, httpx.HTTPError):
+        except (TimeoutError, *HTTP_ERRORS):
             return  # the answer is complete; only the connection is lost
 
-    async def _get(self, path: str, timeout_s: float) -> httpx.Response:
+    async def _get(self, path: str, timeout_s: float) -> Answer:
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._http.get(self.url + path, headers=self._headers)
+                return await self._http.get(self.url + path, self._headers)
         except TimeoutError:
             raise NodeUnreachableError(
                 f"{self.name} does not answer within {timeout_s:.0f} s"
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (*HTTP_ERRORS, ValueError) as error:  # an address may be none
             raise NodeUnreachableError(f"{self.name} can't be reached: {_words(error)}") from error
 
-    def _refused(self, response: httpx.Response, body: bytes) -> CerebrumError:
+    def _refused(self, response: httpcore.Response, body: bytes) -> CerebrumError:
         detail = _detail(body)
-        words = detail.message if detail else f"status {response.status_code}"
-        match response.status_code:
+        words = detail.message if detail else f"status {response.status}"
+        match response.status:
             case 401 | 403:
                 return self._unauthorized()
             case 404:
@@ -186,8 +181,8 @@ class NodeClient:
             case _:
                 return self._failed(f"failed: {words}")
 
-    def _translated(self, error: httpx.HTTPError) -> CerebrumError:
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+    def _translated(self, error: Exception) -> CerebrumError:
+        if isinstance(error, NOT_CONNECTED):
             return NodeUnreachableError(f"{self.name} can't be reached: {_words(error)}")
         return NodeLostError(f"{self.name} broke the connection: {_words(error)}")
 
@@ -214,6 +209,16 @@ def _detail(body: bytes) -> ErrorDetail | None:
         return None
 
 
-def _retry_after_s(response: httpx.Response) -> float | None:
-    header = response.headers.get("retry-after", "")
+def _retry_after_s(response: httpcore.Response) -> float | None:
+    header = _header(response, b"retry-after")
     return float(header) if header.isdigit() else None
+
+
+def _header(response: httpcore.Response, wanted: bytes) -> str:
+    values = (value.decode("latin-1") for name, value in response.headers if name.lower() == wanted)
+    return next(values, "")
+
+
+async def _chunks(response: httpcore.Response) -> AsyncGenerator[bytes, None]:
+    async for chunk in response.aiter_stream():
+        yield chunk

@@ -22,20 +22,26 @@ log = logging.getLogger(__name__)
 
 
 class Pool:
-    """The members; `on_change` is called with one after each change of what the wire shows."""
+    """The members; `on_change` is called with one after each change of what the wire shows.
+
+    `on_removal` is called after each change of one that has been removed.
+    """
 
     def __init__(
         self,
         on_change: Callable[[Member], None] = lambda _: None,
+        on_removal: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.members: dict[str, Member] = {}
         self._on_change = on_change
+        self._on_removal = on_removal
         self._clock = clock
         self._chance = chance
         self._attempts = count()
-        self._fastest: dict[str, Speed] = {}
+        self._fastest: dict[bool, dict[str, Speed]] = {False: {}, True: {}}
+        self.min_vram_mb = 0.0
         self.change = asyncio.Event()  # set at the next change, and then another one
 
     def add(self, member: Member) -> None:
@@ -43,18 +49,30 @@ class Pool:
         self.members[member.name] = member
         self._changed(member)
 
+    def remove(self, name: str) -> None:
+        """Let a node go; what runs on it goes on."""
+        member = self.members.pop(name)
+        self._changed(member)
+
     def snapshots(self) -> list[NodeSnapshot]:
         """Return all nodes as routing sees them."""
         now = self._clock()
         return [member.snapshot(now) for member in self.members.values()]
 
+    def models(self) -> list[str]:
+        """Return the models of the nodes that can be asked, those in memory first."""
+        able = [each.seen for each in self.members.values() if each.seen.state in PREFERENCE]
+        loaded = [seen.model for seen in able if seen.model is not None]
+        return list(dict.fromkeys([*loaded, *(name for seen in able for name in seen.models)]))
+
     def knowledge(self) -> Knowledge:
         """Return what routing may assume of nodes that were not measured."""
-        return Knowledge(self._fastest)
+        return Knowledge(self._fastest[False], self._fastest[True], self.min_vram_mb)
 
     def statuses(self) -> list[NodeStatus]:
         """Return all nodes as the wire shows them."""
-        return [member.status() for member in self.members.values()]
+        now = self._clock()
+        return [member.status(now) for member in self.members.values()]
 
     def observe(self, member: Member, seen: Observation) -> None:
         """Take note of what was learned of a node; a model once known stays known."""
@@ -81,9 +99,10 @@ class Pool:
         member.breaker.on_success(epoch)
         speed = member.speed(model)
         speed.on_served(one)
-        best = self._fastest.get(model)
+        alike = self._fastest[member.is_gpu]
+        best = alike.get(model)
         if best is None or (best.decode.value() or 0.0) < (speed.decode.value() or 0.0):
-            self._fastest[model] = speed
+            alike[model] = speed
 
     def failed(self, member: Member, epoch: int) -> None:
         """Take note of an attempt that the node failed; `epoch` is that of its beginning."""
@@ -139,4 +158,7 @@ class Pool:
         self._find_last_hope()
         waited_for, self.change = self.change, asyncio.Event()
         waited_for.set()
-        self._on_change(member)
+        if self.members.get(member.name) is member:
+            self._on_change(member)
+        else:
+            self._on_removal()

@@ -26,26 +26,30 @@ class Prober:
 
     def __init__(self, pool: Pool, interval_s: float, timeout_s: float) -> None:
         self._pool = pool
-        self._interval_s = interval_s
-        self._timeout_s = timeout_s
-        self._look = {name: asyncio.Event() for name in pool.members}
-        self._tasks: list[asyncio.Task[None]] = []
+        self.interval_s = interval_s
+        self.timeout_s = timeout_s
+        self._look: dict[str, asyncio.Event] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self) -> None:
-        """Begin, one task a node: one that hangs must not keep the others from being seen."""
-        for member in self._pool.members.values():
-            task = asyncio.create_task(self._watch(member), name=f"probe {member.name}")
-            self._tasks.append(task)
+    def watch(self, member: Member) -> None:
+        """Begin to probe a node, in a task of its own: one that hangs must not hide the others."""
+        self._look[member.name] = asyncio.Event()
+        task = asyncio.create_task(self._watch(member), name=f"probe {member.name}")
+        self._tasks[member.name] = task
+
+    async def forget(self, name: str) -> None:
+        """Cease to probe a node."""
+        del self._look[name]
+        await end(self._tasks.pop(name))
 
     async def stop(self) -> None:
         """End all probes."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks.values())
 
     def look(self, member: Member) -> None:
-        """Probe `member` now and not at its next time."""
-        self._look[member.name].set()
+        """Probe `member` now and not at its next time; one that is not probed has no next time."""
+        if member.name in self._look:
+            self._look[member.name].set()
 
     def report(self, member: Member, client: NodeClient, failure: CerebrumError) -> None:
         """Take note that a request to `client` has failed, and look for oneself."""
@@ -62,7 +66,7 @@ class Prober:
                 seen = await self._probe(client, lists=not probe % LIST_EVERY_PROBES)
                 if member.client is client:  # else it has moved on while it was asked
                     self._pool.observe(member, seen)
-            interval_s = self._interval_s
+            interval_s = self.interval_s
             if client is not None and member.seen.state == "loading":
                 interval_s = min(interval_s, LOADING_INTERVAL_S)
             member.next_probe_at = time.monotonic() + interval_s
@@ -72,15 +76,29 @@ class Prober:
     async def _probe(self, client: NodeClient, *, lists: bool) -> Observation:
         models: tuple[str, ...] = ()
         try:
-            health = await client.health(self._timeout_s)
+            health = await client.health(self.timeout_s)
             if lists or not client.key_accepted:
-                models = await client.models(self._timeout_s)
+                models = await client.models(self.timeout_s)
         except CerebrumError as error:
             return _told_by(error) or Observation("unreachable", reason=error.message)
         except Exception as error:  # a probe that dies would leave the node unseen
             log.error(event("probe.crashed", node=client.name, error=type(error).__name__))
             return Observation("unreachable", reason="its probe failed; see the log")
-        return replace(understand(health), models=models, cpu_percent=health.cpu_percent)
+        return replace(
+            understand(health),
+            models=models,
+            cpu_percent=health.cpu_percent,
+            slots=health.slots,
+            has_gpu=health.vram_free_mb is not None or None,
+            vram_free_mb=health.vram_free_mb,
+        )
+
+
+async def end(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _told_by(failure: CerebrumError) -> Observation | None:

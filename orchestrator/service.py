@@ -8,27 +8,27 @@ from importlib.metadata import version
 from itertools import islice
 from typing import Literal
 
+from orchestrator import slices
 from orchestrator.attempts import Attempts
 from orchestrator.breaker_probes import BreakerProber
-from orchestrator.choices import Chooser, Decision, Preferences
-from orchestrator.config import LOCAL_NODE, Config
-from orchestrator.core.admission import Admission, AdmissionLimits
-from orchestrator.core.breaker import Breaker, BreakerLimits
+from orchestrator.choices import Chooser, Decision
+from orchestrator.config import Config, NodeConfig
+from orchestrator.core.admission import Admission
 from orchestrator.core.lingering import Lingering
-from orchestrator.core.prediction import Tolerance
 from orchestrator.core.snapshot import PREFERENCE
-from orchestrator.core.tiers import DEFAULT_TIERS
-from orchestrator.dispatch import Dispatcher, Patience
+from orchestrator.discovery import Discovery
+from orchestrator.dispatch import Dispatcher
 from orchestrator.errors import ShuttingDownError
 from orchestrator.events import Hub
 from orchestrator.gate import Gate
 from orchestrator.hedging import Hedger
 from orchestrator.life import Events
-from orchestrator.local_node import LocalNode
 from orchestrator.members import Member
-from orchestrator.nodes import NodeClient, open_pool
+from orchestrator.membership import Membership
+from orchestrator.node_http import NodeHttp
 from orchestrator.pool import Pool
 from orchestrator.probes import Prober
+from orchestrator.reasoner import Reasoner
 from orchestrator.wire import (
     AdmissionEvent,
     CompleteRequest,
@@ -49,59 +49,83 @@ class Orchestrator:
         self._started_at = time.monotonic()
         self._lingering = Lingering(config.linger_s, alone_since=self._started_at)
         self._guests_changed = asyncio.Event()
-        self._http = open_pool(config.connect_timeout_s)
+        self._http = NodeHttp(config.connect_timeout_s)
         self.hub = Hub(on_enter=self._enter, on_leave=self._leave)
-        self._pool = Pool(on_change=lambda member: self.hub.publish("node", member.status()))
-        self._add_members()
+        self._pool = Pool(
+            on_change=self._tell_node, on_removal=lambda: self.hub.publish("state", self.state())
+        )
+        self._pool.min_vram_mb = slices.min_vram_mb(config)
         self._prober = Prober(self._pool, config.probe_interval_s, config.probe_timeout_s)
-        self._breaker_prober = BreakerProber(self._pool, config.stall_s)
-        self._gate = Gate(Admission(_admission_limits(config)), on_change=self._tell_admission)
+        breaker_prober = BreakerProber(self._pool, config.stall_s)
+        self._membership = Membership(self._pool, self._http, self._prober, breaker_prober)
+        self._membership.add_all(config)
+        self._membership_changes = asyncio.Lock()
+        self._found: tuple[NodeConfig, ...] = ()
+        self._gate = Gate(
+            Admission(slices.admission_limits(config)), on_change=self._tell_admission
+        )
         self.chooser = Chooser(
-            self._pool,
-            Preferences(config.default_mode, {**DEFAULT_TIERS, **config.tiers}),
-            on_decision=self._tell_decision,
+            self._pool, slices.preferences(config), on_decision=self._tell_decision
         )
         attempts = Attempts(self._pool, self._prober)
         self._hedger = Hedger(self._pool, attempts, self.chooser, config.hedge_share)
-        tolerance = Tolerance(config.stall_s, config.least_stall_s)
-        patience = Patience(config.start_wait_s, tolerance)
-        self._dispatcher = Dispatcher(self._gate, self._pool, self._hedger, self.chooser, patience)
-        self._local: LocalNode | None = None
-        if config.local:
-            member = self._pool.members[LOCAL_NODE]
-            self._local = LocalNode(self._pool, member, self._http, self._prober.look)
+        policy = slices.reasoning_policy(config)
+        self._reasoner = Reasoner(self._pool, self.chooser, policy, time.monotonic)
+        self._dispatcher = Dispatcher(
+            self._gate,
+            self._pool,
+            self._hedger,
+            self.chooser,
+            self._reasoner,
+            slices.patience(config),
+        )
 
-    def _add_members(self) -> None:
-        limits = _breaker_limits(self._config)
-        for node in self._config.nodes:
-            client = NodeClient(self._http, node.name, node.url, self._config.key_of(node))
-            breaker = Breaker(limits)
-            self._pool.add(
-                Member(node.name, client, has_gpu=node.gpu, slots=node.slots, breaker=breaker)
-            )
-        if self._config.local:
-            breaker = Breaker(limits)
-            self._pool.add(Member(LOCAL_NODE, client=None, comes_back=True, breaker=breaker))
+    async def apply(self, config: Config) -> None:
+        """Become what `config` says; nothing that runs is disturbed.
+
+        What can't change while it runs is left as it is: `reload.AT_THE_NEXT_START`.
+        """
+        self._config = config
+        await self._apply_membership()
+        self._pool.min_vram_mb = slices.min_vram_mb(config)
+        self._gate.admission.limits = slices.admission_limits(config)
+        self._prober.interval_s = config.probe_interval_s
+        self._prober.timeout_s = config.probe_timeout_s
+        self.chooser.preferences = slices.preferences(config)
+        self._hedger.budget.share = config.hedge_share
+        self._reasoner.policy = slices.reasoning_policy(config)
+        self._dispatcher.patience = slices.patience(config)
+
+    async def _take_in(self, found: tuple[NodeConfig, ...]) -> None:
+        self._found = found
+        await self._apply_membership()
+
+    async def _apply_membership(self) -> None:
+        """Let the pool be what is configured and what was found; one such change at a time."""
+        async with self._membership_changes:
+            names = {node.name for node in self._config.nodes}
+            found = tuple(node for node in self._found if node.name not in names)
+            nodes = {"nodes": (*self._config.nodes, *found)}
+            await self._membership.apply(self._config.model_copy(update=nodes))
+            self.hub.publish("state", self.state())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start everything; end everything in the opposite order."""
         watchers = [asyncio.create_task(self._drain_when_told(), name="drain")]
-        if self._local is not None:
-            self._local.start()
+        if self._config.local:
             watchers.append(asyncio.create_task(self._end_when_alone(), name="linger"))
-        self._prober.start()
-        self._breaker_prober.start()
+        if self._config.discover:
+            discovery = Discovery(self._take_in)
+            watchers.append(asyncio.create_task(discovery.run(), name="discovery"))
+        self._membership.start()
         try:
             yield
         finally:
             for watcher in watchers:
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
-            await self._breaker_prober.stop()
-            await self._prober.stop()
-            if self._local is not None:
-                await self._local.stop()
+            await self._membership.stop()
             await self._http.aclose()
 
     async def complete(self, request: CompleteRequest) -> Events:
@@ -163,6 +187,9 @@ class Orchestrator:
             AdmissionEvent(accepting=admission.accepting, retry_after_s=retry_after_s),
         )
 
+    def _tell_node(self, member: Member) -> None:
+        self.hub.publish("node", member.status(time.monotonic()))
+
     def _tell_decision(self, decision: Decision) -> None:
         if self.hub.listeners:
             self.hub.publish("decision", decision.shown())
@@ -190,26 +217,6 @@ class Orchestrator:
         self.hub.close()
         await asyncio.sleep(self._config.drain_s)
         self._dispatcher.end_all(ShuttingDownError("the orchestrator is shutting down"))
-
-
-def _admission_limits(config: Config) -> AdmissionLimits:
-    return AdmissionLimits(
-        config.places,
-        config.max_queued,
-        config.shed_retry_after_s,
-        config.places_async,
-        config.ageing_s,
-        config.deadline_margin,
-    )
-
-
-def _breaker_limits(config: Config) -> BreakerLimits:
-    return BreakerLimits(
-        failures_in_a_row=config.breaker_failures,
-        failure_rate=config.breaker_failure_rate,
-        cooldown_s=config.breaker_cooldown_s,
-        max_cooldown_s=config.breaker_max_cooldown_s,
-    )
 
 
 def _pool_status(states: Sequence[NodeState]) -> Literal["ok", "degraded", "down"]:

@@ -91,6 +91,13 @@ class ContextReport(Wire):
     selected: int = 0
 
 
+class Thought(Wire):
+    """What a model thought about before it answered, if it did (its text came as progress)."""
+
+    complexity: float = Field(description="Of the instruction, from 0 to 10.")
+    tokens: int
+
+
 class Ending(Wire):
     """What is known when a completion has ended, apart from its text."""
 
@@ -101,6 +108,7 @@ class Ending(Wire):
     timings: Timings
     node_timings: NodeTimings
     context: ContextReport = ContextReport()
+    thought: Thought | None = None
     from_cache: bool = Field(default=False, description="Known from before: no node was asked.")
 
 
@@ -155,9 +163,15 @@ class NodeStatus(Wire):
     in_flight: int = 0
     breaker: BreakerState = "closed"
     reason: str | None = None
+    retry_after_s: float | None = Field(
+        default=None, description="When its open breaker is probed; as of when this was sent."
+    )
     prefill_tokens_per_s: float | None = None
     decode_tokens_per_s: float | None = None
     models: list[str] = Field(default_factory=list, description="All that it can run.")
+    fim: bool | None = Field(
+        default=None, description="Whether its model fills in the middle, if it has said so."
+    )
 
 
 class Stats(Wire):

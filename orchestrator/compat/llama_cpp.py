@@ -1,5 +1,7 @@
 """llama.cpp's server: `/infill` as llama.vim and llama.vscode use it, `/completion`, and its state.
 
+`/tokenize` is not offered (501): each node's model has tokens of its own, and the wire to a node
+has texts, not tokens; the clients that ask for it (to measure a prompt) go on without an answer.
 Samplers are left to the nodes. `n_indent` and `t_max_predict_ms` are kept here, by ending the
 answer. `t_max_prompt_ms` is read and has no effect, as in llama.cpp itself.
 """

@@ -154,6 +154,12 @@ def router(backend: Backend, clock: Clock = lambda: datetime.now(UTC)) -> APIRou
         responses=described(STREAM.media_type),
         tags=["Ollama"],
     )
+    _add_generation(routes, backend, clock)
+    _add_lists(routes, backend, clock)
+    return routes
+
+
+def _add_generation(routes: APIRouter, backend: Backend, clock: Clock) -> None:
 
     async def answer(request: Request, asked: GenerateRequest | ChatRequest) -> Response:
         events = backend.complete(complete_request(asked, backend.choice(asked.model)))
@@ -175,6 +181,8 @@ def router(backend: Backend, clock: Clock = lambda: datetime.now(UTC)) -> APIRou
         """Answer the last turn of a chat."""
         return await answer(request, asked)
 
+
+def _add_lists(routes: APIRouter, backend: Backend, clock: Clock) -> None:
     @routes.get("/api/tags")
     async def list_models() -> Response:
         """List the models of the pool."""
@@ -208,8 +216,6 @@ def router(backend: Backend, clock: Clock = lambda: datetime.now(UTC)) -> APIRou
                 "capabilities": ["completion", "insert"],
             }
         )
-
-    return routes
 
 
 def _kind(asked: GenerateRequest | ChatRequest) -> Data:

@@ -4,8 +4,9 @@
     total       = first token + n / decode
 
 What was not measured is assumed: from the same node with another model (by the ratio of sizes), or
-from the fastest known node with this model, so that a new node is tried and found out, or from the
-figures below. A prediction that rests on an assumption says so, and nobody is refused for it.
+from the fastest known node of its kind (with a GPU, or without) with this model, so that a new node
+is tried and found out, or from the figures below. A prediction that rests on an assumption says
+so, and nobody is refused for it.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,10 @@ from orchestrator.core.tiers import size_b
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What holds for what was never measured: a model of 1.5 billion on an old CPU."""
+    """What holds for what was never measured: a model of 1.5 billion on an old CPU.
+
+    The two factors are a small card's over such a CPU: memory is faster by one, arithmetic by more.
+    """
 
     prefill_tokens_per_s: float = 60.0
     decode_tokens_per_s: float = 10.0
@@ -27,6 +31,8 @@ class Assumptions:
     chars_per_token: float = 3.5
     used_of_max: float = 0.5
     cached_of_prefix: float = 0.8
+    gpu_prefill_factor: float = 20.0
+    gpu_decode_factor: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class NodeSpeeds:
     is_cold: bool = False
     backlog_s: float = 0.0
     slots: int = 1
+    has_gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,10 @@ def predict(
     others: Mapping[str, Speed] | None = None,
     assumed: Assumptions | None = None,
 ) -> Prediction:
-    """Predict `work` with `model` (None: the node's own); `others` is the fastest by model."""
+    """Predict `work` with `model` (None: the node's own).
+
+    `others` has the speed of the fastest node of the same kind, by model.
+    """
     assumed = assumed or Assumptions()
     name = model or node.model or ""
     own = node.speeds.get(name)
@@ -136,7 +146,13 @@ def _rates(model: str, node: NodeSpeeds, known: Speed, assumed: Assumptions) -> 
     decode = known.decode.value()
     if decode is None:
         share = assumed.size_b / _size_b(model, assumed)
-        return assumed.prefill_tokens_per_s * share, assumed.decode_tokens_per_s * share
+        prefill, decode = assumed.prefill_tokens_per_s, assumed.decode_tokens_per_s
+        if node.has_gpu:
+            prefill, decode = (
+                prefill * assumed.gpu_prefill_factor,
+                decode * assumed.gpu_decode_factor,
+            )
+        return prefill * share, decode * share
     # Prefill is bound by arithmetic and decode by memory; on a CPU they differ by this much.
     prefill = known.prefill.value() or assumed.prefill_over_decode * decode
     return prefill * share, decode * share

@@ -1,7 +1,7 @@
 """Which node takes a request, with which model. Pure: frozen snapshots in, a decision out.
 
 1. Nodes that can't serve are no candidates: tried already, unreachable, unauthorized, left alone by
-   their breaker, or without an address while another has one.
+   their breaker, with a GPU that is full, or without an address while another has one.
 2. The model: the one that is named; or of a tier, the first of its list that some node has and
    that is in time for the deadline (else the one that ends first); or the node's own.
 3. Those that are ready come before those that load, are unknown or refuse; and those that are
@@ -24,7 +24,9 @@ from orchestrator.core.speeds import Speed
 from orchestrator.core.tiers import has_model
 
 Mode = Literal["fast", "reliable", "async"]
-NoRouteReason = Literal["no-nodes", "unreachable", "unauthorized", "circuit-open", "all-tried"]
+NoRouteReason = Literal[
+    "no-nodes", "unreachable", "unauthorized", "circuit-open", "all-tried", "vram-low"
+]
 
 STABLE_S = 3600.0  # an hour without a failure is as good as a day
 
@@ -47,9 +49,15 @@ class RouteQuery:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What holds for all nodes: the fastest speed by model, and what is assumed of the rest."""
+    """What holds for all nodes.
+
+    The fastest speed by model, of nodes without a GPU and of those with one; what is assumed of the
+    rest; and the VRAM in MB below which a GPU is full.
+    """
 
     fastest: Mapping[str, Speed] = field(default_factory=dict)
+    fastest_gpu: Mapping[str, Speed] = field(default_factory=dict)
+    min_vram_mb: float = 0.0
     assumed: Assumptions = field(default_factory=Assumptions)
 
 
@@ -108,12 +116,12 @@ def route(
     known: Knowledge = NOTHING_KNOWN,
 ) -> Route | Wait | NoRoute:
     """Choose a node and its model; the rules are this module's."""
-    usable = [node for node in nodes if _why_not(query, node, now) is None]
+    usable = [node for node in nodes if _why_not(query, node, now, known) is None]
     asked = [node for node in usable if node.can_be_asked] or usable
     model = _model(query, asked, known)
     candidates = {node.name: _candidate(query, node, model, mode, now, known) for node in asked}
     considered = tuple(
-        candidates.get(node.name) or Considered(node.name, False, _words(query, node, now))
+        candidates.get(node.name) or Considered(node.name, False, _words(query, node, now, known))
         for node in nodes
     )
     chosen = min(
@@ -122,7 +130,7 @@ def route(
         default=None,
     )
     if chosen is None:
-        return _no_route(query, nodes, now, considered)
+        return _no_route(query, nodes, now, known, considered)
     if any(node.can_be_asked for node in asked):
         rates = {node.name: node.speed.success_rate for node in nodes}
         reason = _reason(chosen, considered, mode, rates[chosen.node])
@@ -132,7 +140,7 @@ def route(
     )
 
 
-def _why_not(query: RouteQuery, node: NodeSnapshot, now: float) -> str | None:
+def _why_not(query: RouteQuery, node: NodeSnapshot, now: float, known: Knowledge) -> str | None:
     if node.name in query.tried:
         return "tried already"
     if node.state not in PREFERENCE:
@@ -140,11 +148,17 @@ def _why_not(query: RouteQuery, node: NodeSnapshot, now: float) -> str | None:
     if node.breaker != "closed":
         wait_s = max(0.0, node.breaker_probe_at - now)
         return f"left alone after failures, to be probed in {wait_s:.0f} s"
+    if _is_full(node, known):
+        return f"short of VRAM: {node.vram_free_mb:.0f} MB free, {known.min_vram_mb:.0f} wanted"
     return None
 
 
-def _words(query: RouteQuery, node: NodeSnapshot, now: float) -> str:
-    return _why_not(query, node, now) or f"{_state_words(node)}, and has no address yet"
+def _is_full(node: NodeSnapshot, known: Knowledge) -> bool:
+    return node.vram_free_mb is not None and node.vram_free_mb < known.min_vram_mb
+
+
+def _words(query: RouteQuery, node: NodeSnapshot, now: float, known: Knowledge) -> str:
+    return _why_not(query, node, now, known) or f"{_state_words(node)}, and has no address yet"
 
 
 def _state_words(node: NodeSnapshot) -> str:
@@ -174,7 +188,8 @@ def _model(query: RouteQuery, nodes: Sequence[NodeSnapshot], known: Knowledge) -
 def _predicted(
     query: RouteQuery, node: NodeSnapshot, model: str | None, known: Knowledge
 ) -> Prediction:
-    return predict(query.work, node.speeds, model, known.fastest, known.assumed)
+    others = known.fastest_gpu if node.has_gpu else known.fastest
+    return predict(query.work, node.speeds, model, others, known.assumed)
 
 
 def _candidate(
@@ -251,13 +266,14 @@ def _no_route(
     query: RouteQuery,
     nodes: Sequence[NodeSnapshot],
     now: float,
+    known: Knowledge,
     considered: tuple[Considered, ...],
 ) -> NoRoute:
     open_until = [node.breaker_probe_at for node in nodes if _is_left_alone(node)]
     times = open_until or [node.next_probe_at for node in nodes]
     retry_after_s = max(0.0, min(times, default=now) - now)
     words = "; ".join(f"{each.node} is {each.why}" for each in considered)
-    reason = _no_route_reason(query, nodes)
+    reason = _no_route_reason(query, nodes, known)
     return NoRoute(reason, words or "no node is configured", retry_after_s, considered)
 
 
@@ -265,7 +281,9 @@ def _is_left_alone(node: NodeSnapshot) -> bool:
     return node.breaker != "closed" and node.state in PREFERENCE
 
 
-def _no_route_reason(query: RouteQuery, nodes: Sequence[NodeSnapshot]) -> NoRouteReason:
+def _no_route_reason(
+    query: RouteQuery, nodes: Sequence[NodeSnapshot], known: Knowledge
+) -> NoRouteReason:
     if not nodes:
         return "no-nodes"
     if all(node.name in query.tried for node in nodes):
@@ -274,4 +292,6 @@ def _no_route_reason(query: RouteQuery, nodes: Sequence[NodeSnapshot]) -> NoRout
         return "circuit-open"
     if all(node.state == "unauthorized" for node in nodes):
         return "unauthorized"
+    if any(_is_full(node, known) for node in nodes if node.name not in query.tried):
+        return "vram-low"
     return "unreachable"

@@ -20,6 +20,7 @@ class NodeSnapshot:
 
     `in_flight` counts this orchestrator's own requests. `next_probe_at`, `breaker_probe_at` and
     `failed_at` are on the clock of `now`. `models` is what the node lists; empty while unknown.
+    `vram_free_mb` is None where there is no GPU, or where it doesn't count.
     """
 
     name: str
@@ -33,6 +34,7 @@ class NodeSnapshot:
     models: tuple[str, ...] = ()
     has_gpu: bool = False
     cpu_percent: float = 0.0
+    vram_free_mb: float | None = None
     speeds: NodeSpeeds = field(default_factory=lambda: NodeSpeeds(None))
 
     @property

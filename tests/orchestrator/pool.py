@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -64,17 +64,25 @@ class Service:
 
 @asynccontextmanager
 async def service(
-    *nodes: FakeNode, key: str | None = None, **settings: Any
+    *nodes: FakeNode, key: str | None = None, hosts: Sequence[NodeConfig] = (), **settings: Any
 ) -> AsyncIterator[Service]:
-    """Run an orchestrator on `nodes`, named a, b, …; all probed once before it is handed out."""
+    """Run an orchestrator on `nodes`, named a, b, …; all probed once before it is handed out.
+
+    `hosts` are in the pool, too.
+    """
     config = Config(
         port=0,
         key=SecretStr(key) if key else None,
-        nodes=tuple(
-            NodeConfig(
-                url=node.url, name="abcdefghij"[at], key=SecretStr(node.key) if node.key else None
-            )
-            for at, node in enumerate(nodes)
+        nodes=(
+            *hosts,
+            *(
+                NodeConfig(
+                    url=node.url,
+                    name="abcdefghij"[at],
+                    key=SecretStr(node.key) if node.key else None,
+                )
+                for at, node in enumerate(nodes)
+            ),
         ),
         **{"probe_interval_s": 0.1, "cache_bytes": 0, **settings},
     )

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.processes import Service, eventually, isolated, kill, service
+from tests.e2e.pool import ENGINE
+from tests.e2e.processes import Service, child_running, eventually, isolated, kill, service
 
 pytestmark = pytest.mark.e2e
 
@@ -21,6 +24,7 @@ PROMPT = (
     "    if len(items) <= 1:\n"
     "        return list(items)\n"
 )
+ENOUGH_TO_BE_LATE = 22  # first tokens of a node, before one of them can be called late
 ASK: dict[str, object] = {"prompt": PROMPT, "max_tokens": 400, "temperature": 0.0, "stream": True}
 
 
@@ -32,8 +36,9 @@ class Pair:
     http: httpx.AsyncClient
 
     @contextlib.asynccontextmanager
-    async def stream(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        async with self.http.stream("POST", "/v1/complete", json=ASK) as response:
+    async def stream(self, **changes: object) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        asked = {**ASK, **changes}
+        async with self.http.stream("POST", "/v1/complete", json=asked) as response:
             assert response.status_code == 200, await response.aread()
             lines = response.aiter_lines()
             yield (json.loads(line[6:]) async for line in lines if line.startswith("data: "))
@@ -50,10 +55,36 @@ class Pair:
             with contextlib.suppress(ProcessLookupError):
                 kill(process.pid)
 
+    async def warm_up(self) -> None:
+        """Have each engine compute something, so that none is cold."""
+        for node in self.nodes.values():
+            asked = {"prompt": "x", "max_tokens": 1}
+            answer = await self.http.post(
+                f"{node.url}/v1/inference", json=asked, headers=node.headers
+            )
+            assert answer.status_code == 200, answer.text
+
+    def engine(self, name: str) -> psutil.Process:
+        """Return the process that computes for a node."""
+        return psutil.Process(child_running(self.nodes[name].child.pid, ENGINE))
+
+    async def until_free(self, name: str) -> float:
+        """Wait until a node's engine itself reports no busy slot; return the milliseconds."""
+        node, begun_at = self.nodes[name], time.perf_counter()
+
+        async def is_free() -> bool:
+            answer = await self.http.get(f"{node.url}/v1/stats", headers=node.headers)
+            slots = answer.json()["slots"]
+            return bool(slots) and not any(slot["busy"] for slot in slots)
+
+        await eventually(is_free, f"a free slot on {name}")
+        return (time.perf_counter() - begun_at) * 1000
+
 
 @contextlib.asynccontextmanager
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    environment = isolated(tmp_path)
+async def pair(tmp_path: Path, model: Path | None = None) -> AsyncIterator[Pair]:
+    """Run the pair with `model`, None: the bundled one."""
+    environment = {**isolated(tmp_path), "CEREBRUM_MODEL": str(model or "")}
     async with contextlib.AsyncExitStack() as stack:
         running = [
             await stack.enter_async_context(
@@ -83,47 +114,83 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
         yield both
 
 
-async def whole_text(both: Pair) -> str:
+async def whole_text(both: Pair, **changes: object) -> str:
     """Return the answer of an undisturbed stream, from whichever node."""
-    async with both.stream() as events:
+    async with both.stream(**changes) as events:
         return "".join([event.get("token", "") async for event in events])
 
 
 async def test_killing_the_node_in_the_middle_continues_on_the_other_with_the_same_text(
-    tmp_path: Path,
+    tmp_path: Path, slow_model: Path
 ) -> None:
-    async with pair(tmp_path) as both:
+    async with pair(tmp_path, slow_model) as both:
         texts = {await whole_text(both) for _ in range(2)}  # both engines are warm then
         assert len(texts) == 1
         (whole,) = texts
+        told, before = [], ""
         async with both.stream() as events:
-            pieces, told, first, is_killed = [], [], "", False
             async for event in events:
-                first = first or event.get("node", "")
                 told.append(event)
-                pieces.append(event.get("token", ""))
-                if not is_killed and sum(map(bool, pieces)) >= 3:
-                    is_killed = True
-                    both.kill(first)
+                if not before and "token" in event and event["total_tokens"] >= 20:
+                    before = "".join(each.get("token", "") for each in told)
+                    both.kill(told[0]["node"])
         done = told[-1]
         assert done["done"] is True
         assert "error" not in done, done
-        assert done["node"] != first
+        assert done["node"] != told[0]["node"]
         assert [event.get("stage") for event in told].count("failover") == 1
-        assert "".join(pieces) == whole
+        assert "".join(event.get("token", "") for event in told) == whole
+        assert 0 < len(before) < len(whole)
+        assert done["usage"]["completion_tokens"] == ASK["max_tokens"]
 
 
-async def test_killing_the_node_before_the_first_token_is_not_noticed(tmp_path: Path) -> None:
-    async with pair(tmp_path) as both:
-        whole = await whole_text(both)
-        async with both.stream() as events:
-            route = await anext(events)
-            both.kill(route["node"])
-            told = [event async for event in events]
+async def test_killing_the_node_before_the_first_token_is_not_noticed(
+    tmp_path: Path, slow_model: Path
+) -> None:
+    question = {"prompt": "x = 1\n" * 150, "max_tokens": 8}  # a prefill that takes a while
+    async with pair(tmp_path, slow_model) as both:
+        whole = await whole_text(both, **question)
+        other = {**question, "prompt": "y = 1\n" * 150}  # nothing of it is in any cache
+        async with both.stream(**other) as events:
+            told = [await anext(events)]
+            both.kill(told[0]["node"])
+            told += [event async for event in events]
         assert "error" not in told[-1], told[-1]
-        text = "".join(event.get("token", "") for event in told)
-        assert text == whole
+        assert told[-1]["node"] != told[0]["node"]
+        assert "".join(event.get("token", "") for event in told) == whole
         assert [event["done"] for event in told if "done" in event] == [True]
+
+
+async def test_loser_of_a_hedge_frees_its_slot_at_once(tmp_path: Path, slow_model: Path) -> None:
+    """The first node's engine stands still until the second one has answered."""
+    async with pair(tmp_path, slow_model) as both:
+        await both.warm_up()
+        served: Counter[str] = Counter()
+        while max(served.values(), default=0) < ENOUGH_TO_BE_LATE:
+            prompt = f"x = {served.total()}\n"
+            async with both.stream(prompt=prompt, max_tokens=4) as events:
+                served[[event async for event in events][-1]["node"]] += 1
+        [(loser, _)] = served.most_common(1)
+        winner = next(name for name in both.nodes if name != loser)
+        engine = both.engine(loser)
+        while True:  # until it is the turn of the one of which it is known when it is late
+            async with both.stream(prompt=f"z = {served.total()}\n" * 20) as events:
+                if (await anext(events))["node"] != loser:
+                    served.update([loser])
+                    continue
+                engine.suspend()
+                try:
+                    first = await anext(event async for event in events if "token" in event)
+                finally:
+                    engine.resume()
+                freed_ms = await both.until_free(loser)
+                rest = [event async for event in events]
+            break
+        assert first["token"]
+        assert rest[-1]["node"] == winner
+        assert (await both.http.get("/v1/stats")).json()["hedged_total"] >= 1
+        # 100 ms is the aim, on a quiet machine; others compute on this one.
+        assert freed_ms < 1000, f"the loser's slot was free after {freed_ms:.0f} ms"
 
 
 async def test_node_that_is_killed_is_no_loss_to_those_who_ask_next(tmp_path: Path) -> None:

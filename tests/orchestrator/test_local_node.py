@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import local_node
+from orchestrator import child_node
 from tests.fakes.node import WAIT_S, FakeNode
 from tests.orchestrator.pool import Service, eventually, service, until_stats
 
@@ -33,7 +33,7 @@ async def starting(
     go = tmp_path / "go"
     async with FakeNode() as node:
         argv = (sys.executable, "-c", CHILD, str(go), str(node.port))
-        monkeypatch.setattr(local_node, "NODE_ARGV", argv)
+        monkeypatch.setattr(child_node, "NODE_ARGV", argv)
         async with service(local=True, **settings) as pool:
             yield pool, go.touch
 
@@ -90,7 +90,7 @@ async def test_node_that_can_not_start_is_no_node_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     argv = (sys.executable, "-c", "raise SystemExit(3)")
-    monkeypatch.setattr(local_node, "NODE_ARGV", argv)
+    monkeypatch.setattr(child_node, "NODE_ARGV", argv)
     async with service(local=True) as pool:
         (node,) = await eventually(pool, lambda nodes: nodes[0]["state"] == "unreachable")
         assert "status 3" in node["reason"]

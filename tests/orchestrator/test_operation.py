@@ -19,6 +19,16 @@ from tests.fakes.node import FakeNode
 from tests.orchestrator.pool import Service, service
 
 SECRET = "def very_secret_name():"
+BLOCK = """
+def load_{at}(path):
+    with open(path) as file:
+        return [line.strip() for line in file if line.strip() and not line.startswith("#")]
+"""
+LONG = (
+    "Refactor load_0 to async.\n\n```python\n"
+    + "".join(BLOCK.replace("{at}", str(at % 2)) for at in range(20))
+    + "```\n"
+)
 # As the notes on performance have them, but for the name of the file.
 SLOWEST = "grep 'POST /v1/complete' {log} | awk '{{print $(NF-1)}}' | sort -n | tail -10"
 AVERAGE = (
@@ -55,17 +65,20 @@ async def test_recipes_run_on_a_real_log_and_no_prompt_is_in_it(tmp_path: Path) 
         for path in ("/v1/complete", "/v1/complete", "/v1/complete/stream"):
             answer = await http.post(path, json={"prompt": SECRET})
             assert answer.status_code == 200
+        long = await http.post("/v1/complete", json={"prompt": LONG, "language": "python"})
+        context = long.json()["context"]
         await http.post("/v1/complete%0A2026 INFO POST /v1/complete 200 99 s", json={})
         await http.get("/v1/stats")
         resident_bytes = psutil.Process(running.child.pid).memory_info().rss
         slowest = (await asyncio.to_thread(shell, SLOWEST, log)).split()
         average = await asyncio.to_thread(shell, AVERAGE, log)
         chunked = await asyncio.to_thread(shell, CHUNKING, log)
-    assert len(slowest) == 4
+    assert len(slowest) == 5
     assert all(0 <= float(seconds) < 30 for seconds in slowest)
     assert slowest == sorted(slowest, key=float)
     assert 0 <= float(average.strip().removesuffix("s")) < 30
-    assert chunked == ""
+    assert context["chars_out"] < context["chars_in"]
+    assert chunked.split() == [str(context["chars_out"])]
     assert "very_secret_name" not in log.read_text()
     assert "GET" not in log.read_text()
     assert resident_bytes <= 80_000_000

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.choices import CONSIDERED_KEPT, shortened
 from orchestrator.core.breaker import State as BreakerState
 from orchestrator.core.routing import (
     NoRoute,
@@ -100,3 +101,13 @@ def test_no_route_because_of_breakers_says_when_the_first_is_probed() -> None:
     assert isinstance(decision, NoRoute)
     assert decision.retry_after_s == 7
     assert "left alone after failures, to be probed in 7 s" in decision.message
+
+
+def test_decision_over_hundreds_of_nodes_is_kept_with_those_that_came_nearest() -> None:
+    nodes = [NodeSnapshot(f"n{at}", "ready", in_flight=at) for at in range(300)]
+    taken = route(RouteQuery(), [NodeSnapshot("gone", "unreachable"), *nodes], "fast", 0.0)
+    kept = shortened(taken)
+    assert len(taken.considered) == 301
+    assert [each.node for each in kept.considered[:2]] == ["n0", "n1"]
+    assert len(kept.considered) == CONSIDERED_KEPT
+    assert shortened(kept) == kept

@@ -60,6 +60,7 @@ def parse_node(line: str) -> NodeSnapshot:
             {given["lane"]: own} if "lane" in given else {},
             is_cold="cold" in given,
             backlog_s=1.5 * busy,
+            has_gpu="gpu" in given,
         ),
     )
 
@@ -80,14 +81,15 @@ def read_pool(text: str) -> list[NodeSnapshot]:
 
 
 def render(nodes: list[NodeSnapshot]) -> str:
-    fastest: dict[str, Speed] = {}
+    fastest: dict[bool, dict[str, Speed]] = {False: {}, True: {}}
     for node in sorted(nodes, key=lambda each: each.speed.decode.value() or 0.0):
-        fastest.update(node.speeds.speeds)
+        fastest[node.has_gpu].update(node.speeds.speeds)
+    known = Knowledge(fastest[False], fastest[True])
     lines = []
     for words, query in REQUESTS:
         lines.append(words)
         for mode in MODES:
-            decision = route(query, nodes, mode, NOW, Knowledge(fastest))
+            decision = route(query, nodes, mode, NOW, known)
             chosen = decision.reason if isinstance(decision, NoRoute) else decision.node
             ranked = sorted(
                 (each for each in decision.considered if each.is_candidate),

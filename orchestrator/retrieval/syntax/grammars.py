@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 
 from tree_sitter import Language, Parser, Point, Tree
 
-READ_BYTES = 1 << 16
-"""Text handed to the parser at once: large enough that the calls cost nothing beside the parse."""
+READ_BITS = 16
+"""64 KB are handed to the parser at once: the calls cost nothing beside the parse."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +129,56 @@ def parse(
     if stop is None:
         return parser.parse(source, old_tree) if old_tree else parser.parse(source)
 
-    def read(offset: int, _: Point) -> bytes:
-        return source[offset : offset + READ_BYTES]
-
     def progress(_offset: int, _has_error: bool) -> bool:
         return stop()
 
+    reader = _take_reader(source)
     try:
         if old_tree is None:
-            return parser.parse(read, progress_callback=progress)
-        return parser.parse(read, old_tree, progress_callback=progress)
+            tree = parser.parse(reader.read, progress_callback=progress)
+        else:
+            tree = parser.parse(reader.read, old_tree, progress_callback=progress)
     except ValueError:
         return None  # stopped: this parser is not used again, so there is nothing to reset
+    finally:
+        reader.source = b""
+        _IDLE_READERS.append(reader)
+    # What was read bit by bit would be read again for the text of each node; this changes nothing
+    # but where the tree has its text from.
+    return parser.parse(source, tree)
+
+
+class _Reader:
+    """Reads a text for the parser, in pieces that are always the same objects.
+
+    tree-sitter's binding never lets go of what it is given here (as of 0.26.1), so new pieces would
+    stay in memory for ever: all of them lie in one buffer, one for each power of two.
+    """
+
+    def __init__(self) -> None:
+        self.source = b""
+        buffer = bytearray(1 << READ_BITS)
+        self._pieces = [memoryview(buffer)[: 1 << bits] for bits in range(READ_BITS + 1)]
+
+    def read(self, offset: int, _: Point) -> memoryview:
+        """Return what stands from `offset` on, as much of it as fits a piece."""
+        left = len(self.source) - offset
+        if left <= 0:
+            return NOTHING
+        piece = self._pieces[min(READ_BITS, left.bit_length() - 1)]
+        piece[:] = self.source[offset : offset + len(piece)]
+        return piece
+
+
+NOTHING = memoryview(b"")
+_IDLE_READERS: list[_Reader] = []
+"""As many as there were parses at the same time, in threads."""
+
+
+def _take_reader(source: bytes) -> _Reader:
+    try:
+        reader = _IDLE_READERS.pop()
+    except IndexError:
+        reader = _Reader()
+    reader.source = source
+    return reader

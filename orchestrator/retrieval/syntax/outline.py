@@ -35,7 +35,7 @@ class _Found(NamedTuple):
 
 def outline(source: str | Tree, language: str | None) -> Outline:
     """Return the outline of a text or of its tree; without a grammar, an empty one."""
-    tree = source if isinstance(source, Tree) else parse(source.encode(), language)
+    tree = source if isinstance(source, Tree) else parse(source.encode(errors="replace"), language)
     name = canonical(language)
     if tree is None or name is None:
         return Outline(name, line_count=source.count("\n") + 1 if isinstance(source, str) else 0)
@@ -63,7 +63,9 @@ def update(old: Outline, tree: Tree, first_row: int, old_rows: int, new_rows: in
     rows = (low, tree.root_node.end_point.row + 1 if high is None else high - 1)
     middle, imports = _collect(old.language, tree.root_node, rows, before)
     shift = len(middle) - len(cut)
-    late = (definition.shifted(moved, shift) for definition in old.definitions[after:])
+    late = old.definitions[after:]
+    if moved or shift:
+        late = tuple(definition.shifted(moved, shift) for definition in late)
     kept = _kept_imports(old.imports, rows, moved)
     return Outline(
         old.language,

@@ -28,7 +28,7 @@ def references(
     last_line: int | None = None,
 ) -> list[Reference]:
     """Return the names used on the lines from `first_line` to `last_line`, in source order."""
-    tree = source if isinstance(source, Tree) else parse(source.encode(), language)
+    tree = source if isinstance(source, Tree) else parse(source.encode(errors="replace"), language)
     name = canonical(language)
     if tree is None or name is None:
         return []
