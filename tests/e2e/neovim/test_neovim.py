@@ -1,0 +1,242 @@
+"""Completions in real Neovims, with the real daemon and orchestrator, and a scripted node."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from tests.e2e.neovim.programs import SUITES, program
+from tests.e2e.neovim.screen import PLUGIN, Neovim, Program, neovim
+from tests.e2e.processes import isolated, kill, service
+from tests.fakes import behaviours
+from tests.fakes.node import FakeNode
+from tests.fakes.pacing import Pace
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+
+BLOCK = ["value = compute(first, second)\n", "    print(value)\n", "    return value"]
+START = "def f():\n    pass\n"
+FILL = "vim.api.nvim_buf_set_lines(0, 0, -1, false, ...)"
+READY = "(require('cerebrum').state() or {}).state == 'ready'"
+#: What became of the last request in this file.
+NEWEST = """(vim.lsp.buf_request_sync(0, 'workspace/executeCommand', {
+  command = 'cerebrum.whyNoCompletion', arguments = { vim.uri_from_bufnr(0) }
+}, 5000)[vim.lsp.get_clients({ name = 'cerebrum' })[1].id].result[1] or {}).outcome"""
+
+
+@dataclass
+class Stage:
+    """An editor with a pool whose node does as it is told."""
+
+    editor: Neovim
+    node: FakeNode
+
+    async def fresh(self) -> Neovim:
+        """Return the editor with a text as at the beginning, in normal mode, and a good node."""
+        self.node.behaviour = behaviours.ok(BLOCK)
+        await self.editor.type("<Esc>")
+        await self.editor.lua("vim.cmd('silent! only | edit! a.py')")
+        await self.editor.until_lua("vim.api.nvim_get_mode().mode == 'n'", "normal mode")
+        await self.editor.lua(
+            "vim.api.nvim_buf_set_lines(0, 0, -1, false, ...)", START.splitlines()
+        )
+        return self.editor
+
+
+@pytest.fixture(params=sorted(SUITES, reverse=True), scope="module")
+def installed(request: pytest.FixtureRequest) -> Program:
+    return program(request.param)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(
+    tmp_path_factory: pytest.TempPathFactory, installed: Program
+) -> AsyncIterator[Stage]:
+    folder = tmp_path_factory.mktemp(installed.name)
+    environment = isolated(folder)
+    key_name = "CEREBRUM_ORCHESTRATOR_KEY"
+    (folder / "a.py").write_text(START, encoding="utf-8")
+    async with (
+        FakeNode() as node,
+        service(
+            "orchestrator", "--node", node.url, key_name=key_name, environment=environment
+        ) as orchestrator,
+        neovim(
+            installed,
+            folder,
+            environment,
+            pool={"url": orchestrator.url, "key": orchestrator.key},
+        ) as editor,
+    ):
+        await editor.lua("vim.cmd.edit('a.py')")
+        await editor.until_lua(READY, "a pool that is ready")
+        yield Stage(editor, node)
+
+
+async def test_ghost_text_appears_and_tab_accepts_it(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_screen("compute(first, second)", "print(value)")
+    assert "compute" not in await editor.text()
+    await editor.type("<Tab>")
+    await editor.until_lua("vim.api.nvim_get_current_line():match('return value')", "accepting")
+    assert await editor.text() == f"{START}def g(first, second):\n    {''.join(BLOCK)}"
+
+
+async def test_tab_is_a_tab_where_nothing_is_offered(stage: Stage) -> None:
+    editor = await stage.fresh()
+    stage.node.behaviour = behaviours.ok([])
+    await editor.type("Go<Tab>x")
+    await editor.until_lua("vim.api.nvim_get_current_line():match('^%s+x$')", "a tab")
+
+
+async def test_a_word_and_a_line_are_accepted_and_the_rest_stays(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_screen("compute(first, second)")
+    await editor.type("<M-w>")
+    await editor.until_lua("vim.api.nvim_get_current_line() == '    value'", "accepting a word")
+    await editor.until_screen("value = compute(first, second)", "print(value)")
+    await editor.type("<M-l>")
+    await editor.until_lua(
+        "vim.api.nvim_get_current_line() == '    value = compute(first, second)'", "a line"
+    )
+    await editor.until_screen("print(value)")
+    assert "print" not in await editor.text()
+
+
+async def test_typing_along_keeps_it(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_screen("compute(first, second)")
+    asked = len(stage.node.requests)
+    for key in "value = com":
+        await editor.type("<Space>" if key == " " else key)
+        await editor.until_screen("value = compute(first, second)", "print(value)")
+    assert len(stage.node.requests) == asked
+
+
+async def test_typing_something_else_takes_it_away(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_screen("compute(first, second)")
+    stage.node.behaviour = behaviours.ok([])
+    await editor.type("raise")
+    await editor.until_screen("raise", without="compute")
+
+
+class Gate(Pace):
+    """Lets a token pass when it is told to."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Semaphore(0)
+
+    async def prefill(self, tokens: int) -> None:
+        """Cost nothing."""
+
+    async def decode(self) -> None:
+        """Wait to be told."""
+        await self.open.acquire()
+
+
+async def test_it_grows_on_a_slow_node(stage: Stage) -> None:
+    editor = await stage.fresh()
+    gate = Gate()
+    stage.node.behaviour = behaviours.ok(BLOCK, gate)
+    await editor.type("Godef g(first, second):<CR>")
+    gate.open.release()
+    await editor.until_screen("compute(first, second)", without="print(value)")
+    gate.open.release()
+    await editor.until_screen("compute(first, second)", "print(value)", without="return value")
+    gate.open.release()
+    await editor.until_screen("print(value)", "return value")
+
+
+async def test_leaving_insert_mode_takes_it_away(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_screen("compute(first, second)")
+    await editor.type("<Esc>")
+    await editor.until_screen("def g", without="compute")
+
+
+async def test_settings_apply_without_a_restart(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type(":Cerebrum disable<CR>")
+    await editor.until_screen("completions are off")
+    asked = len(stage.node.requests)
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_lua(f"({NEWEST}) == 'filtered:disabled'", "a refusal")
+    await editor.type("<Esc>:Cerebrum why<CR>")
+    await editor.until_screen("filtered:disabled")
+    assert len(stage.node.requests) == asked
+    await editor.type(":quit<CR>")
+    await editor.type(":Cerebrum enable<CR>")
+    await editor.until_screen("completions are on")
+    await editor.type("Sdef h(first, second):<CR>")
+    await editor.until_screen("compute(first, second)")
+
+
+async def test_a_shed_pool_is_told_and_over(stage: Stage) -> None:
+    editor = await stage.fresh()
+    stage.node.behaviour = behaviours.refuse(503, retry_after_s=60)
+    stage.node.health = stage.node.health_of(accepting=False, reason="memory-low")
+    await editor.lua("vim.o.statusline = \"%{v:lua.require'cerebrum'.status()}\"")
+    await editor.type("Gox = <Esc>ax")
+    await editor.until_lua("#vim.diagnostic.get(0) == 1", "a diagnostic")
+    (found,) = await editor.lua("return vim.diagnostic.get(0)")
+    assert (found["lnum"], found["severity"]) == (2, 3), "information, on the line that asked"
+    await editor.until_screen("Cerebrum ⏳")
+    stage.node.behaviour = behaviours.ok(BLOCK)
+    stage.node.health = stage.node.health_of()
+    await editor.until_lua("#vim.diagnostic.get(0) == 0", "the end of the diagnostic")
+    await editor.until_screen("Cerebrum ✓")
+
+
+async def test_a_killed_daemon_is_started_again(stage: Stage) -> None:
+    editor = await stage.fresh()
+    client = "vim.lsp.get_clients({ name = 'cerebrum' })[1]"
+    first = await editor.lua(f"return {client}.id")
+    kill(await daemon_of(editor))
+    await editor.until_lua(f"({client} or {{ id = {first} }}).id ~= {first}", "a new daemon")
+    await editor.until_lua(READY, "a pool that is ready")
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_screen("compute(first, second)")
+
+
+async def daemon_of(editor: Neovim) -> int:
+    """Return the process id of the daemon that this editor started."""
+    own = psutil.Process(await editor.lua("return vim.fn.getpid()"))
+    return next(p.pid for p in own.children(recursive=True) if "cerebrum_lsp" in p.cmdline())
+
+
+async def test_health_and_help_are_there(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.lua("vim.cmd('checkhealth cerebrum')")
+    await editor.until_screen("daemon:", "pool: ")
+    await editor.lua("vim.cmd.bdelete({ bang = true })")
+    await editor.lua("vim.cmd.helptags((...))", str(PLUGIN / "doc"))
+    assert "cerebrum-keys" in await editor.lua("return vim.fn.getcompletion('cerebrum', 'help')")
+
+
+BLOCKING = "import time\n\n\ndef wait():\n    time.sleep(1)\n"
+AWAITING = "import asyncio\n\n\nasync def wait():\n    await asyncio.sleep(1)\n"
+REFACTOR = """vim.lsp.buf.code_action({
+  filter = function(action) return action.kind == 'refactor.rewrite.cerebrum.async' end,
+  apply = true,
+})"""
+
+
+async def test_a_function_is_rewritten_to_async_and_undo_restores_it(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.lua(FILL, BLOCKING.splitlines())
+    await editor.lua("vim.api.nvim_win_set_cursor(0, { 4, 6 })")
+    await editor.lua(REFACTOR)
+    await editor.until_lua("vim.fn.search('await asyncio.sleep', 'nw') > 0", "the rewrite")
+    assert await editor.text() == AWAITING.rstrip("\n")
+    await editor.type("u")
+    await editor.until_lua("vim.fn.search('await', 'nw') == 0", "the undoing")
+    assert await editor.text() == BLOCKING.rstrip("\n")
