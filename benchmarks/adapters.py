@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cerebrum_lsp.core.async_refactor import Callees, Facts, Request, Rewritten, module_of, refactor
+from cerebrum_lsp.core.async_refactor import Callees, Facts, Request, Rewritten, module_of
+from cerebrum_lsp.core.async_refactor.refactor import refactor
 from cerebrum_lsp.core.document import Cursor, Snapshot
 from cerebrum_lsp.core.filters.pipeline import apply_filters
 from cerebrum_lsp.core.index import Index

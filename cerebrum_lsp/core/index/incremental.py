@@ -1,11 +1,12 @@
 """A file's new text, tree and outline after edits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from tree_sitter import Tree
 
-from orchestrator.retrieval.syntax import Outline, outline, parse, update
+from orchestrator.retrieval.syntax import Definition, Import, Outline, outline, parse, update
 
 EXACT_BYTES = 100_000
 """Up to this size a file with syntax errors is looked at as a whole (6 ms). Recovery from an error
@@ -22,7 +23,7 @@ class Edit(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A file after its edits; `tree` is None for plain text."""
+    """A file after its edits; `tree` is None for plain text, and where the parse was stopped."""
 
     text: str
     tree: Tree | None
@@ -46,7 +47,8 @@ def reparse(
 ) -> Changed:
     """Apply the edits one after the other, re-parse once, and bring the outline up to date.
 
-    Without a tree of the old text, the new one is parsed from its beginning.
+    Without a tree of the old text, the new one is parsed from its beginning. A parse that `stop`
+    ends leaves the old outline, with its lines moved.
     """
     source = text.encode(errors="replace")
     spans: list[_Span] = []
@@ -61,13 +63,48 @@ def reparse(
         source = new_source
     new_tree = parse(source, old.language, old_tree, stop)
     if new_tree is None:
-        return Changed(text, None, Outline(old.language))
+        return Changed(text, None, _moved(old, spans))
     has_error = new_tree.root_node.has_error or (tree is not None and tree.root_node.has_error)
     is_small = len(source) <= EXACT_BYTES
     if old_tree is None or len(spans) != 1 or (has_error and is_small):
         return Changed(text, new_tree, outline(new_tree, old.language))
     widened = _widened(spans[0], old_tree, new_tree)
     return Changed(text, new_tree, update(old, new_tree, *widened))
+
+
+def _moved(old: Outline, spans: list[_Span]) -> Outline:
+    """Return an outline with its lines where the edits have moved them."""
+    for span in spans:
+        rows = span.new_rows - span.old_rows
+        after = span.first_row + span.old_rows
+        if rows:
+            definitions = [_definition_moved(each, after, rows) for each in old.definitions]
+            imports = [_import_moved(each, after, rows) for each in old.imports]
+            line_count = max(1, old.line_count + rows)
+            old = replace(
+                old,
+                definitions=tuple(definitions),
+                imports=tuple(imports),
+                line_count=line_count,
+            )
+    return old
+
+
+def _definition_moved(definition: Definition, after: int, rows: int) -> Definition:
+    """Return a definition of which the lines after a row have moved."""
+    if definition.last_line <= after:
+        return definition
+    if definition.first_line > after:
+        return definition.shifted(rows, 0)
+    first = definition.first_line
+    moved = [max(first, line + rows) if line > after else line for line in definition[3:]]
+    return Definition(definition.name, definition.kind, definition.parent, *moved)
+
+
+def _import_moved(each: Import, after: int, rows: int) -> Import:
+    if each.first_line <= after:
+        return each
+    return each._replace(first_line=each.first_line + rows, last_line=each.last_line + rows)
 
 
 def _byte_offset(text: str, index: int) -> int:

@@ -9,12 +9,12 @@ from tree_sitter import Tree
 
 from cerebrum_lsp.core.index.incremental import Edit, reparse
 from cerebrum_lsp.core.index.modules import Modules, nearest
+from cerebrum_lsp.core.index.names import LOCAL_KINDS, has_same_names, named
 from cerebrum_lsp.core.index.source import Place, Source
 from orchestrator.retrieval.syntax import Definition, Import, Outline, language_of, outline, parse
 
 REEXPORTS_FOLLOWED = 6
-LOCAL_KINDS = frozenset({"function", "method"})
-"""A definition whose parent is one of these is local, unless it is a field (`self.x`)."""
+TREE_BYTES_PER_CHAR = 10
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,11 @@ class IndexLimits:
     memory_bytes: int = 96_000_000
     """For texts and outlines together. Least recently useful texts go first."""
     file_bytes: int = 1_000_000
-    """Larger files are not taken in: they are data or generated."""
-    trees: int = 8
-    """Syntax trees kept for files under edit: a tree takes about ten times its text."""
+    """Larger files are to be left out by whoever fills the index: they are data or generated."""
+    tree_bytes: int = 30_000_000
+    """For the syntax trees of files under edit, the latest ones; the last one stays in any case."""
+    remembered_chars: int = 2_000_000
+    """Text of which lines and words are remembered, in about six times as many bytes."""
 
 
 class Index:
@@ -44,7 +46,13 @@ class Index:
         self._by_name: dict[str, list[Place]] = {}
         self._importers: dict[str, list[str]] = {}
         self._trees: dict[str, Tree] = {}
+        self._tree_bytes: dict[str, int] = {}
         self._tick = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether names alone take more than the room there is: nothing more should come in."""
+        return self.memory_bytes > self.limits.memory_bytes
 
     def update(
         self,
@@ -52,41 +60,56 @@ class Index:
         text: str,
         known: Outline | None = None,
         stop: Callable[[], bool] | None = None,
+        *,
+        keep_tree: bool = False,
     ) -> Source:
         """Take in a file's new text; `known` is its outline when it was made elsewhere.
 
-        A parse that `stop` ends leaves a file that is plain text.
+        A parse that `stop` ends leaves a file that is plain text. `keep_tree` for a file that is
+        about to be edited: its first edit then costs no more than the others.
         """
         self.remove(path)
         if known is None:
             language = language_of(path)
             tree = parse(text.encode(errors="replace"), language, stop=stop)
             known = outline(tree, language) if tree else Outline(language)
+            if keep_tree and tree is not None:
+                self._keep_tree(path, text, tree)
         return self._put(Source(path, text, known))
 
     def edit(
         self, path: str, edits: list[Edit], stop: Callable[[], bool] | None = None
     ) -> Source | None:
-        """Change a file's text by edits, re-parsing incrementally; None for an unknown file."""
+        """Change a file's text by edits, re-parsing incrementally; None for an unknown file.
+
+        A parse that `stop` ends leaves the definitions as they were (`is_behind`).
+        """
         source = self.sources.get(path)
         if source is None or source.text is None:
             return None
         changed = reparse(source.text, source.outline, self._trees.get(path), edits, stop)
-        self.remove(path)
+        new = Source(path, changed.text, changed.outline)
+        if has_same_names(source.outline, new.outline):
+            self._replace(source, new)
+        else:
+            self.remove(path)
+            self._put(new)
         if changed.tree is not None:
-            self._keep_tree(path, changed.tree)
-        return self._put(Source(path, changed.text, changed.outline))
+            self._keep_tree(path, changed.text, changed.tree)
+        else:
+            self._drop_tree(path)
+        return new
 
     def remove(self, path: str) -> None:
         """Forget a file; unknown ones are no error."""
         source = self.sources.pop(path, None)
-        self._trees.pop(path, None)
+        self._drop_tree(path)
         if source is None:
             return
         self.version += 1
         self.memory_bytes -= source.bytes_held
         self.modules.remove(path)
-        for place, definition in _named(source):
+        for place, definition in named(source):
             places = self._by_name[definition.name]
             places.remove(place)
             if not places:
@@ -94,6 +117,11 @@ class Index:
         for each in source.outline.imports:
             if each.name:
                 self._importers[each.name].remove(path)
+
+    def is_behind(self, path: str) -> bool:
+        """Whether a file was edited since it was last parsed: `update` it when there is time."""
+        source = self.sources.get(path)
+        return source is not None and source.outline.has_syntax and path not in self._trees
 
     def definition(self, place: Place) -> Definition:
         """Return the definition at a place of this index."""
@@ -189,6 +217,18 @@ class Index:
                 begin = match.start()
                 yield path, line
 
+    def rest(self) -> None:
+        """Forget what can be computed again of the files that were useful longest ago."""
+        remembering = [each for each in self.sources.values() if each.remembered_chars]
+        left = sum(each.remembered_chars for each in remembering) - self.limits.remembered_chars
+        if left <= 0:
+            return
+        for source in sorted(remembering, key=attrgetter("used_at")):
+            left -= source.remembered_chars
+            source.forget()
+            if left <= 0:
+                return
+
     def touch(self, path: str) -> None:
         """Note that a file was useful; those that were not go first when memory is short."""
         self._tick += 1
@@ -198,7 +238,7 @@ class Index:
         self.version += 1
         self.sources[source.path] = source
         self.modules.add(source.path)
-        for place, definition in _named(source):
+        for place, definition in named(source):
             self._by_name.setdefault(definition.name, []).append(place)
         for each in source.outline.imports:
             if each.name:
@@ -208,6 +248,13 @@ class Index:
         if self.memory_bytes > self.limits.memory_bytes:
             self._make_room()
         return source
+
+    def _replace(self, old: Source, new: Source) -> None:
+        """Put a file's new text in the place of the old one, which has the same names."""
+        self.version += 1
+        self.sources[new.path] = new
+        self.memory_bytes += new.bytes_held - old.bytes_held
+        self.touch(new.path)
 
     def _make_room(self) -> None:
         """Reduce the least recently useful files to names until a tenth of the room is free."""
@@ -219,17 +266,12 @@ class Index:
             source.reduce()
             self.memory_bytes -= before - source.bytes_held
 
-    def _keep_tree(self, path: str, tree: Tree) -> None:
+    def _keep_tree(self, path: str, text: str, tree: Tree) -> None:
         self._trees[path] = tree
-        while len(self._trees) > self.limits.trees:
-            del self._trees[next(iter(self._trees))]
+        self._tree_bytes[path] = len(text) * TREE_BYTES_PER_CHAR
+        while len(self._trees) > 1 and sum(self._tree_bytes.values()) > self.limits.tree_bytes:
+            self._drop_tree(next(iter(self._trees)))
 
-
-def _named(source: Source) -> Iterator[tuple[Place, Definition]]:
-    """Return the definitions that other files can name: no locals of functions."""
-    definitions = source.outline.definitions
-    for index, definition in enumerate(definitions):
-        parent = definition.parent
-        if parent >= 0 and definition.kind != "field" and definitions[parent].kind in LOCAL_KINDS:
-            continue
-        yield Place(source.path, index), definition
+    def _drop_tree(self, path: str) -> None:
+        self._trees.pop(path, None)
+        self._tree_bytes.pop(path, None)

@@ -12,8 +12,6 @@ DEFINITION_BYTES = 220
 """What a definition takes in memory: a tuple of nine, its numbers, and its share of names."""
 IMPORT_BYTES = 160
 SOURCE_BYTES = 600
-WORD_ROWS_PER_TEXT = 3
-"""The rows of the words take about three times their text."""
 WORD = re.compile(r"[A-Za-z_]\w{2,}")
 
 
@@ -37,16 +35,15 @@ class Source:
 
     @property
     def bytes_held(self) -> int:
-        """An estimate of the memory that the file takes, in bytes."""
+        """An estimate of the memory that the file takes, in bytes, without what it remembers."""
         text_bytes = 0 if self.text is None else len(self.text) * _bytes_per_char(self.text)
-        lines_bytes = 0 if self._lines is None else text_bytes + 60 * len(self._lines)
-        names = len(self.outline.definitions) * DEFINITION_BYTES
-        rows_bytes = 0 if self._word_rows is None else text_bytes * WORD_ROWS_PER_TEXT
-        return SOURCE_BYTES + text_bytes + lines_bytes + rows_bytes + names + self._import_bytes
+        names_bytes = len(self.outline.definitions) * DEFINITION_BYTES
+        return SOURCE_BYTES + text_bytes + names_bytes + len(self.outline.imports) * IMPORT_BYTES
 
     @property
-    def _import_bytes(self) -> int:
-        return len(self.outline.imports) * IMPORT_BYTES
+    def remembered_chars(self) -> int:
+        """Of how much text it remembers lines and words; they take some six times as much."""
+        return len(self.text or "") if self._lines is not None else 0
 
     @property
     def lines(self) -> list[str]:

@@ -47,6 +47,8 @@ class Likeness:
 
     words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     windows: Sequence[Window] = ()
+    looked_at: Sequence[str] = ()
+    """The files that were looked through."""
 
 
 def likeness_of(index: Index, situation: Situation) -> Likeness:
@@ -69,6 +71,7 @@ def likeness_of(index: Index, situation: Situation) -> Likeness:
             "like_here": _words(here, [own_lines]),
         },
         sorted(windows, key=lambda window: -window.votes),
+        paths,
     )
 
 

@@ -8,9 +8,12 @@ SHOWN_CHARS = 1500
 """So much of the text before the cursor stands in every prompt, however small."""
 
 
-def own_lines(situation: Situation) -> Own:
-    """Return the lines that name the file's definitions, the class around the cursor first."""
-    far = _far_line(situation)
+def own_lines(situation: Situation, shown_chars: int = SHOWN_CHARS) -> Own:
+    """Return the lines that name the file's definitions, the class around the cursor first.
+
+    Those among the last `shown_chars` before the cursor are left out: the prompt shows them.
+    """
+    far = _far_line(situation, shown_chars)
     ranked: list[tuple[float, int]] = []
     classes = {
         index
@@ -28,9 +31,9 @@ def own_lines(situation: Situation) -> Own:
     return Own(situation.path, situation.lines[:far], lines)
 
 
-def _far_line(situation: Situation) -> int:
+def _far_line(situation: Situation, shown_chars: int) -> int:
     """Return the last line that the prompt does not show."""
-    left, line = SHOWN_CHARS, len(situation.lines)
+    left, line = shown_chars, len(situation.lines)
     while line and left > 0:
         line -= 1
         left -= len(situation.lines[line]) + 1

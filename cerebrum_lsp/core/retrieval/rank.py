@@ -6,15 +6,15 @@ from functools import cache
 from importlib.resources import files
 
 from cerebrum_lsp.core.index import Place
-from cerebrum_lsp.core.retrieval.candidates import Signals
+from cerebrum_lsp.core.retrieval.found import Signals
 
 
 @cache
 def weights() -> Mapping[str, float]:
     """Return what each signal is worth, learned by a softmax over each task's candidates.
 
-    The tasks came from `benchmarks.hidden_lines` on packages that no measure uses, a fifth of them
-    with their imports hidden; the signals of the session (edited, visited, open) are set by hand.
+    `benchmarks.fit_weights` does it, on packages that no measure uses, a fifth of the tasks with
+    their imports hidden; the signals of the session (edited, visited, open) are set by hand.
     """
     folder = files("cerebrum_lsp.core.retrieval")
     text = (folder / "weights.json").read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
 """Retrieval: candidates, ranked, and selected under a budget."""
 
 from cerebrum_lsp.core.index import Index
-from cerebrum_lsp.core.retrieval.candidates import Candidates
-from cerebrum_lsp.core.retrieval.own import own_lines
+from cerebrum_lsp.core.retrieval.candidates import candidates_of
+from cerebrum_lsp.core.retrieval.own import SHOWN_CHARS, own_lines
 from cerebrum_lsp.core.retrieval.rank import rank
 from cerebrum_lsp.core.retrieval.select import Detail, Piece, select
 from cerebrum_lsp.core.retrieval.situation import Hints, situation_of
@@ -17,18 +17,24 @@ def retrieve(  # noqa: PLR0913 - a place in a text, and how much may be said abo
     *,
     hints: Hints | None = None,
     detail: Detail | None = None,
+    shown_chars: int = SHOWN_CHARS,
 ) -> list[Piece]:
     """Return text of other files for a cursor between `prefix` and `suffix`, the best first.
 
     Of the file at `path` only `prefix` and `suffix` are looked at, whatever the index holds of it.
-    The pieces together have at most `budget_chars` characters.
+    The pieces together have at most `budget_chars` characters. Of the file itself they have nothing
+    from the last `shown_chars` before the cursor, which stand in the prompt anyway.
     """
     situation = situation_of(index, path, prefix, suffix, hints)
-    candidates = Candidates(index, situation)
-    own = own_lines(situation)
-    ranked = rank(candidates.found)
-    pieces = select(index, ranked, candidates.windows, own, budget_chars, detail)
-    for piece in pieces:
-        if piece.path != path:
-            index.touch(piece.path)
+    candidates = candidates_of(index, situation)
+    own = own_lines(situation, shown_chars)
+    ranked = rank(candidates.signals)
+    pieces = select(index, ranked, candidates.likeness.windows, own, budget_chars, detail)
+    useful = (
+        *candidates.likeness.looked_at,
+        *(piece.path for piece in pieces if piece.path != path),
+    )
+    for each in useful:
+        index.touch(each)
+    index.rest()
     return pieces

@@ -1,0 +1,128 @@
+"""Prompts that keep their beginnings, so that an engine keeps its cache."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cerebrum_lsp.core.budget import ReadingRate
+from cerebrum_lsp.core.layout import Excerpt, Layout
+
+LIMIT = 400
+LINES = st.lists(
+    st.sampled_from(["", "a", "x = 1", "    return", "y" * 60, "z" * 500]), max_size=60
+)
+TEXTS = LINES.map("\n".join)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=6))
+def test_a_window_is_the_end_of_the_text_and_as_long_as_it_may_be(texts: list[str]) -> None:
+    layout = Layout(LIMIT, 100)
+    for text in texts:
+        before, _ = layout.window(text, "")
+        assert text.endswith(before)
+        assert len(before) <= LIMIT
+        assert len(before) >= min(len(text), layout.least_prefix_chars) or "z" * 500 in text
+
+
+@given(TEXTS)
+def test_what_follows_is_the_beginning_of_the_rest_without_what_was_closed_by_itself(
+    rest: str,
+) -> None:
+    _, after = Layout(LIMIT, 100).window("", f'")]\n{rest}')
+    assert ("\n" + rest).startswith(after)
+    assert len(after) <= 100
+
+
+def test_typing_moves_the_window_once_in_a_block() -> None:
+    layout = Layout(LIMIT, 100)
+    text, begins = "", []
+    for number in range(300):
+        text += f"line {number}\n"
+        begins.append(text.find(layout.window(text, "")[0]))
+    moves = sum(one != other for one, other in itertools.pairwise(begins))
+    assert moves <= len(text) / (LIMIT / 4 - 12)
+    assert moves < len(begins) / 8
+
+
+def test_an_edit_above_the_window_leaves_it_where_it_is() -> None:
+    layout = Layout(LIMIT, 100)
+    text = "\n".join(f"line {number}" for number in range(200))
+    before, _ = layout.window(text, "")
+    assert layout.window("import os\n\n" + text + " = 1", "")[0] == before + " = 1"
+
+
+def test_a_window_follows_somebody_who_goes_far_up() -> None:
+    layout = Layout(LIMIT, 100)
+    text = "\n".join(f"line {number}" for number in range(200))
+    layout.window(text, "")
+    above = text[:700]
+    assert layout.least_prefix_chars <= len(layout.window(above, "")[0]) <= LIMIT
+
+
+def test_what_is_sent_is_cut_at_line_ends() -> None:
+    prefix = "\n".join(f"line {number}" for number in range(100))
+    before, after = Layout(LIMIT, 18).window(prefix, "\nsecond\nthird\nfourth")
+    assert prefix[: -len(before)].endswith("\n")
+    assert after == "\nsecond\nthird\n"
+
+
+def excerpts(*texts: str) -> list[Excerpt]:
+    return [Excerpt(f"{text.split()[0]}.py", "\n".join(text.split())) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        pytest.param(["a1 a2", "b1"], ["a1 a2", "b1 b2"], id="nothing new is wanted"),
+        pytest.param(["b1 b2", "a1 a2"], ["a1 a2", "b1 b2"], id="another order"),
+        pytest.param(["a1 a2", "c1"], ["a1 a2", "b1 b2"], id="less than half is new"),
+        pytest.param(["c1", "a1 a2"], ["a1 a2", "c1"], id="the best is new: what serves stays"),
+        pytest.param(["c1", "d1"], ["c1", "d1"], id="nothing serves any more"),
+        pytest.param(["a1 a2 a3 a4 a5 a6"], ["a1 a2", "a3 a4 a5 a6"], id="more of a file"),
+        pytest.param([], ["a1 a2", "b1 b2"], id="nobody knew"),
+    ],
+)
+def test_excerpts_keep_their_places(wanted: list[str], kept: list[str]) -> None:
+    layout = Layout(LIMIT, 100)
+    layout.keep(excerpts("a1 a2", "b1 b2"), 100)
+    named = [Excerpt(f"{each.path[0]}", each.text) for each in layout.excerpts]
+    layout.excerpts = tuple(named)
+    wanted_now = [Excerpt(each.path[0], each.text) for each in excerpts(*wanted)]
+    found = layout.keep(wanted_now, 100)
+    assert [each.text.split() for each in found] == [text.split() for text in kept]
+
+
+EXCERPTS = st.lists(
+    st.builds(Excerpt, st.sampled_from("ab"), st.text("xy\n", max_size=20)), max_size=5
+)
+
+
+@given(st.lists(st.tuples(EXCERPTS, st.integers(0, 60)), max_size=6))
+def test_excerpts_fit_their_budget_and_tell_no_line_of_a_file_twice(
+    steps: list[tuple[Sequence[Excerpt], int]],
+) -> None:
+    layout = Layout(LIMIT, 100)
+    for wanted, budget_chars in steps:
+        after = layout.keep(wanted, budget_chars)
+        assert sum(len(each.text) for each in after) <= budget_chars
+        for one, other in itertools.combinations(after, 2):
+            assert one.path != other.path or not one.lines & other.lines
+
+
+@pytest.mark.parametrize(
+    ("tokens", "elapsed_ms", "chars"),
+    [
+        pytest.param(1000, 1000.0, 3000, id="fast"),
+        pytest.param(1000, 6000.0, 1500, id="half"),
+        pytest.param(100, 2000.0, 600, id="slow"),
+        pytest.param(100, 10_000.0, 0, id="too slow"),
+        pytest.param(10, 10_000.0, 600, id="too few tokens to tell"),
+    ],
+)
+def test_a_slow_pool_is_given_less_to_read(tokens: int, elapsed_ms: float, chars: int) -> None:
+    rate = ReadingRate()
+    rate.on_prefill(tokens, elapsed_ms)
+    assert rate.affordable_chars(3000) == chars
