@@ -11,6 +11,10 @@ from cerebrum_lsp.core.async_refactor.values import Agrees, Differs, Facts
 
 NO_FACTS = Facts()
 SHOWN_CHARS = 80
+REPLACING_MODULES = frozenset(
+    {"asyncio", "httpx", "aiofiles", "contextlib", "collections.abc", "typing"}
+)
+"""Modules that the replacements come from."""
 
 
 def check(original: str, proposal: str, facts: Facts = NO_FACTS) -> Agrees | Differs:
@@ -41,6 +45,7 @@ def difference(original: str, proposal: str, facts: Facts) -> str:
         nothing_async(old, new)
         or changed_names(old, new)
         or lost_import(old, new)
+        or strange_import(old, new)
         or changed_tree(old, new, facts)
     )
 
@@ -91,6 +96,52 @@ def lost_import(old: ast.Module, new: ast.Module) -> str:
     lost = imported_names(old, "").keys() - imported_names(new, "").keys()
     used = {node.id for node in ast.walk(new) if isinstance(node, ast.Name)}
     return f"the import of `{min(lost & used)}` is gone" if lost & used else ""
+
+
+def strange_import(old: ast.Module, new: ast.Module) -> str:
+    """Say which module is imported that neither the original nor a replacement needs.
+
+    The normal form leaves imports out, and an import runs code.
+    """
+    strange = imported_modules(new) - imported_modules(old) - REPLACING_MODULES
+    return f"`{min(strange)}` is imported" if strange else ""
+
+
+def imported_modules(tree: ast.Module) -> set[str]:
+    """Return the modules of all imports, relative ones with their dots."""
+    nodes = list(ast.walk(tree))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {
+        "." * node.level + (node.module or "") for node in nodes if isinstance(node, ast.ImportFrom)
+    }
+
+
+def resembles(original: str, proposal: str, facts: Facts = NO_FACTS) -> bool:
+    """Whether a proposal that differs may still be right, and is worth a person's look.
+
+    It defines the same names, imports nothing strange, has the same statements in the same order,
+    and uses no names and no texts that weren't there.
+    """
+    old, new = parsed(original), parsed(proposal)
+    if old is None or new is None or nothing_async(old, new):
+        return False
+    if changed_names(old, new) or lost_import(old, new) or strange_import(old, new):
+        return False
+    before, after = (normal_form(tree, facts.module, facts.async_twins) for tree in (old, new))
+    same_statements = [type(node) for node in ast.walk(before) if isinstance(node, ast.stmt)] == [
+        type(node) for node in ast.walk(after) if isinstance(node, ast.stmt)
+    ]
+    return same_statements and mentioned(after) <= mentioned(before)
+
+
+def mentioned(tree: ast.Module) -> set[str]:
+    """Return the names, attributes and texts of a tree."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str() as name):
+                found.add(name)
+    return found
 
 
 def changed_tree(old: ast.Module, new: ast.Module, facts: Facts) -> str:

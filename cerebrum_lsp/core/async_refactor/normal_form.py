@@ -120,7 +120,7 @@ class _Normal(ast.NodeTransformer):
         if called == "asyncio.run" and len(node.args) == 1 and not node.keywords:
             return node.args[0]
         if called == CLIENT:
-            node.keywords = [k for k in node.keywords if k.arg != "follow_redirects"]
+            node.keywords = [k for k in node.keywords if ast.unparse(k) != table.CLIENT_ARGUMENTS]
         return node
 
     def _visited(self, node: ast.AST) -> ast.AST:
@@ -142,10 +142,15 @@ class _Normal(ast.NodeTransformer):
         return start + dot + sync_name(last)
 
     def _client_of(self, node: ast.With) -> str:
-        """Return the variable of `with httpx.AsyncClient(…) as variable`, empty otherwise."""
+        """Return the variable of a `with` around a client that is like requests, empty otherwise.
+
+        One that is made with any other argument, a proxy say, isn't like it.
+        """
         match node.items:
-            case [ast.withitem(ast.Call(func=function), ast.Name(id))]:
-                return id if self._common(dotted_name(function)) == CLIENT else ""
+            case [ast.withitem(ast.Call(function, [], keywords), ast.Name(id))]:
+                is_plain = all(ast.unparse(each) == table.CLIENT_ARGUMENTS for each in keywords)
+                is_client = self._common(dotted_name(function)) == CLIENT
+                return id if is_plain and is_client else ""
         return ""
 
 

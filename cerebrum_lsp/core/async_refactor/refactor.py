@@ -50,7 +50,7 @@ def _answer(text: str, request: Request, facts: Facts) -> Rewritten | Declined:
     try:
         return _rewritten(text, target, request, Oracle(view, facts, request.callees))
     except UndecidedError as undecided:
-        return Declined(str(undecided))
+        return Declined(str(undecided), is_undecided=True)
     except cst.ParserSyntaxError:
         return Declined("the function can't be parsed alone")
 
@@ -81,7 +81,7 @@ def _rewritten(
     for function in outermost(oracle.converting):
         edit, findings = rewritten_function(lines, function, oracle)
         if function is target and not (findings.awaits or oracle.assumes):
-            return Declined("nothing in it is known to be awaitable")
+            return Declined("nothing in it is known to be awaitable", is_undecided=True)
         edits.append(edit)
         imports |= findings.imports
         notes += notes_of(function, findings, oracle)

@@ -67,9 +67,13 @@ class Rewritten:
 
 @dataclass(frozen=True)
 class Declined:
-    """The rules can't decide, or must not; the reason is a sentence for the user."""
+    """The rules can't decide, or must not; the reason is a sentence for the user.
+
+    `is_undecided` when somebody who knows more than the rules may do it all the same.
+    """
 
     reason: str
+    is_undecided: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from cerebrum_lsp.core.async_refactor import (
     Facts,
     Request,
     check,
-    refactor,
 )
+from cerebrum_lsp.core.async_refactor.refactor import refactor
 from tests.cursor import MARK
 
 CASES = Path(__file__).parents[2] / "golden" / "async"

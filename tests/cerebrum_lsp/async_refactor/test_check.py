@@ -33,6 +33,8 @@ async def load(url, tries=LIMIT):
     return answer.json()
 """
 
+FIRST_LINE = "`for _ in range(tries):` became `with httpx.AsyncClient("
+
 
 def reason(original: str, proposal: str) -> str:
     answer = check(original, proposal)
@@ -101,6 +103,10 @@ def test_equivalent_pairs_agree(before: str, after: str) -> None:
         ("async def", "def", "it doesn't parse, or awaits outside async code"),
         ("return answer", "return return", "it doesn't parse, or awaits outside async code"),
         ("return answer.json()", "return await answer.json", "`return answer.json()` became"),
+        ("follow_redirects=True", "follow_redirects=True, proxy=url", FIRST_LINE),
+        ("follow_redirects=True", "follow_redirects=False", FIRST_LINE),
+        ("import httpx\n", "import httpx\nimport pickle\n", "`pickle` is imported"),
+        ("    for _ in", "    import os\n    for _ in", "`os` is imported"),
         ("url, tries", "url, *, tries", "`def load(url, tries=LIMIT):` became"),
     ],
 )

@@ -15,8 +15,8 @@ from cerebrum_lsp.core.async_refactor import (
     Request,
     Rewritten,
     check,
-    refactor,
 )
+from cerebrum_lsp.core.async_refactor.refactor import refactor
 from tests.cerebrum_lsp.async_refactor.golden import apply_edits
 
 HEAD = """\

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cerebrum_lsp.core.async_refactor import Declined, Request, Rewritten, module_of, refactor
+from cerebrum_lsp.core.async_refactor import Declined, Request, Rewritten, module_of
+from cerebrum_lsp.core.async_refactor.refactor import refactor
 
 SLEEPER = "import time\n\n\ndef outer():\n    def inner():\n        time.sleep(1)\n    inner()\n"
 

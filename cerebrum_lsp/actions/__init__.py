@@ -1,0 +1,1 @@
+"""Code actions: the shell around `core/actions` (open `actions.py` first)."""
