@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 SERVE_FLAGS = {"--stdio"}
 LOG_LEVEL_ENV = "CEREBRUM_LOG_LEVEL"
@@ -22,21 +23,30 @@ def serve_stdio() -> None:
     import platformdirs
 
     from cerebrum_kit import logs
+    from cerebrum_lsp import transport
     from cerebrum_lsp.server import create_server
 
     log_file = Path(platformdirs.user_log_dir("cerebrum")) / "cerebrum-lsp.log"
     logs.configure(os.environ.get(LOG_LEVEL_ENV, "INFO"), log_file)
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it quotes messages, source text too
-    create_server().start_io()
+    _end(transport.serve_stdio(create_server()))
 
 
 def serve_tcp(host: str, port: int) -> None:
     """Serve one editor that connects to `host:port`."""
     from cerebrum_kit import logs
+    from cerebrum_lsp import transport
     from cerebrum_lsp.server import create_server
 
     logs.configure(os.environ.get(LOG_LEVEL_ENV, "INFO"))
-    create_server().start_tcp(host, port)
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)
+    _end(transport.serve_tcp(create_server(), host, port))
+
+
+def _end(status: int) -> NoReturn:
+    """End at once: threads that still look for a pool are not waited for."""
+    logging.shutdown()
+    os._exit(status)
 
 
 def _commands() -> None:
@@ -95,14 +105,43 @@ def _commands() -> None:
                 "--own-pool", help="Start a pool for this run only, and end it afterwards."
             ),
         ] = False,
+        action: Annotated[
+            str | None,
+            typer.Option(
+                "--action",
+                metavar="NAME",
+                help="Show a code action there instead, as a diff: async, async.callers, "
+                "document, types, explain.",
+            ),
+        ] = None,
     ) -> None:
         """Show a completion as it streams, and where its time went.
 
         Without a place, a line of a file of Cerebrum's own is completed.
         """
+        if action is not None:
+            from cerebrum_lsp.actions import trial
+
+            raise typer.Exit(trial.run(_required(place), action))
         from cerebrum_lsp.trial import run
 
         raise typer.Exit(run(place, retype=retype, own_pool=own_pool))
+
+    @app.command("doctor")
+    def examine(
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print the findings for programs.")
+        ] = False,
+    ) -> None:
+        """Find out what is wrong, and what to do about it.
+
+        Looks at the configuration, the pool (this user's own is started if it does not run), its
+        nodes and models, the engine, the grammars and the editors. Exit status 1 if something is
+        broken; what could only be better is no error.
+        """
+        from cerebrum_lsp.doctor.run import run
+
+        raise typer.Exit(run(as_json=as_json))
 
     @app.command("stop")
     def stop_pool() -> None:
@@ -114,6 +153,14 @@ def _commands() -> None:
         typer.echo("the local pool has ended" if stopped else "no local pool is running")
 
     app()
+
+
+def _required(place: str | None) -> str:
+    import typer
+
+    if place is None:
+        raise typer.BadParameter("an action needs a place", param_hint="FILE:LINE")
+    return place
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

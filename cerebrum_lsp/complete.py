@@ -4,10 +4,12 @@ request, edit, token, timer ──▶ core/lifecycle.py ──▶ start, stop, a
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 
 from cerebrum_lsp.config import Settings
+from cerebrum_lsp.context import Gatherer, Limits, NoSource, Source
 from cerebrum_lsp.core.document import Snapshot
 from cerebrum_lsp.core.journal import Journal, Record
 from cerebrum_lsp.core.lifecycle import Answer, Grow
@@ -19,35 +21,62 @@ from cerebrum_lsp.pool import Pool
 class Completer:
     """All documents of one client; `tell` and `observe` are those of `Office`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is put together from
         self,
         pool: Pool,
         journal: Journal,
         settings: Settings,
         tell: Callable[[Grow], None] = lambda _: None,
         observe: Callable[[Record], None] = lambda _: None,
+        work: Callable[[int], None] = lambda _: None,
+        *,
+        source: Source | None = None,
     ) -> None:
-        self._office = Office(pool, journal, settings, tell, observe, client_id=uuid.uuid4().hex)
+        client_id = uuid.uuid4().hex
+        gatherer = Gatherer(source or NoSource(), self._limits)
+        self._office = Office(pool, journal, settings, tell, observe, work, client_id, gatherer)
         self._desks: dict[str, Desk] = {}
 
-    async def complete(self, place: Snapshot, *, manual: bool) -> Answer:
-        """Return what to show at `place`; nothing in a file that holds secrets (L11).
+    async def complete(
+        self, place: Snapshot, *, manual: bool, wait_ms: int | None = None
+    ) -> Answer:
+        """Return what to show at `place`; nothing where completions are not wanted (L11).
 
-        To cancel it withdraws the request; the generation ends a little later, unless somebody
-        asks again.
+        Who can't wait for longer than `wait_ms` is answered by then, and gets what came later when
+        it asks again. To cancel it withdraws the request; the generation ends a little later,
+        unless somebody asks again.
         """
-        if is_secret_path(place.path):
-            return self._keep_secret(place, manual=manual)
+        refusal = self._office.settings.refusal(place.language, manual=manual)
+        if refusal is None and is_secret_path(place.path):
+            refusal = "secret-file"
+        if refusal is not None:
+            return self._decline(place, refusal, manual=manual)
         desk = self._desks.get(place.uri)
         if desk is None:
             desk = self._desks[place.uri] = Desk(self._office)
-        return await desk.complete(place, manual=manual)
+        return await desk.complete(place, manual=manual, wait_ms=wait_ms)
 
-    def _keep_secret(self, place: Snapshot, *, manual: bool) -> Answer:
-        answer = Answer(0, None, "filtered:secret-file")
+    def apply(self, settings: Settings) -> None:
+        """Go by these settings from now on.
+
+        Text that goes on, or was kept, is dropped where it would not be written any more.
+        """
+        before, self._office.settings = self._office.settings, settings
+        for desk in self._desks.values():
+            is_unwanted = settings.refusal(desk.language, manual=True) is not None
+            if is_unwanted or before.model != settings.model:
+                desk.forget()
+
+    def _limits(self) -> Limits:
+        settings = self._office.settings
+        context_chars = settings.context_chars if settings.workspace_context else 0
+        return Limits(settings.prefix_chars, settings.suffix_chars, context_chars)
+
+    def _decline(self, place: Snapshot, refusal: str, *, manual: bool) -> Answer:
+        answer = Answer(0, None, f"filtered:{refusal}")
         trigger = "manual" if manual else "automatic"
-        record = Record(place.uri, place.cursor.line, trigger, answer.outcome)
-        self._office.journal.add(record)
+        line, at = place.cursor.line, time.time()
+        self._office.journal.add(Record(place.uri, line, trigger, answer.outcome, at=at))
         return answer
 
     def edited(self, uri: str, text: Callable[[], str]) -> None:

@@ -5,8 +5,9 @@ send code elsewhere (L11).
 """
 
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from cerebrum_lsp.errors import SettingsError
@@ -37,16 +38,31 @@ def remote_pool(environment: Mapping[str, str]) -> PoolAddress | None:
     return PoolAddress(url=url.rstrip("/"), key=environment.get(KEY_ENV) or None)
 
 
+LanguageId = Annotated[str, Field(min_length=1, max_length=64)]
+ANY_LANGUAGE = "*"
+
+
 class Settings(BaseModel):
-    """What a client may set in its initialization options (camel case there)."""
+    """What a client may set: in its initialization options, and while the daemon runs.
+
+    Camel case there. What only its program can know (the last three) comes with the options.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", strict=True, alias_generator=to_camel, validate_by_name=True
     )
 
-    growing_completions: bool = Field(
-        default=False,
-        description="Send `cerebrum/inlineCompletionProgress` while a completion grows.",
+    enabled: bool = Field(default=True, description="Whether there are completions at all.")
+    languages: dict[LanguageId, bool] = Field(
+        default_factory=dict,
+        description='Whether there are completions by language; "*" is for those not named.',
+    )
+    trigger: Literal["automatic", "manual"] = Field(
+        default="automatic",
+        description="`manual`: only what was asked for by hand is answered.",
+    )
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="The model to ask for; without one the pool decides."
     )
     max_tokens: int = Field(
         default=96,
@@ -65,28 +81,52 @@ class Settings(BaseModel):
         description="A completion that was asked for may take as long as a slow node needs.",
     )
     prefix_chars: int = Field(
-        default=6_000,
+        default=4_000,
         ge=100,
         le=200_000,
-        description="Text before the cursor that is sent: about 2,000 tokens, a node cuts to fit.",
+        description="Text before the cursor that is sent: some 1,300 tokens, which a slow node "
+        "reads in half a minute when it reads them anew.",
     )
     suffix_chars: int = Field(
-        default=2_000,
+        default=600,
         ge=0,
         le=100_000,
-        description="Text after the cursor that is sent: a third of the prefix, as it helps less.",
+        description="Text after the cursor that is sent: some fifteen lines. Most models read it "
+        "anew at each keystroke, since it stands behind what is typed.",
+    )
+    context_chars: int = Field(
+        default=3_000,
+        ge=0,
+        le=100_000,
+        description="Text of other files that is sent at most; a slow pool gets less.",
+    )
+    workspace_context: bool = Field(
+        default=True,
+        description="Whether other files of the workspace may be context; not in untrusted ones.",
+    )
+    growing_completions: bool = Field(
+        default=False,
+        description="Send `cerebrum/inlineCompletionProgress` while a completion grows.",
+    )
+    completion_items: bool | None = Field(
+        default=None,
+        description="Whether to offer `textDocument/completion`; by default to clients without "
+        "inline completion.",
+    )
+    completion_items_wait_ms: int = Field(
+        default=300,
+        ge=0,
+        le=5_000,
+        description="How long a completion item may keep a client's menu waiting: what comes "
+        "later is there when it asks again.",
     )
 
-
-def parse_settings(options: object) -> Settings:
-    """Read the client's initialization options; raises SettingsError, which names what is wrong."""
-    if options is None:
-        return Settings()
-    try:
-        return Settings.model_validate(options)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(step) for step in each['loc'])}: {each['msg']}"
-            for each in error.errors(include_input=False, include_url=False)
-        )
-        raise SettingsError(f"settings ignored ({wrong})") from error
+    def refusal(self, language: str, *, manual: bool) -> str | None:
+        """Return why a request is not to be answered (the NAME of `filtered:NAME`, L10), if so."""
+        if not self.enabled:
+            return "disabled"
+        if not self.languages.get(language, self.languages.get(ANY_LANGUAGE, True)):
+            return "language-disabled"
+        if self.trigger == "manual" and not manual:
+            return "manual-only"
+        return None

@@ -2,23 +2,30 @@
 
 import asyncio
 import os
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from functools import partial
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+from cerebrum_lsp import commands
+from cerebrum_lsp.actions.actions import CodeActions
+from cerebrum_lsp.commands import Commands
 from cerebrum_lsp.complete import Completer
-from cerebrum_lsp.config import Settings, parse_settings, remote_pool
+from cerebrum_lsp.completion_items import completion_item, word_before
+from cerebrum_lsp.configuration import Configuration
+from cerebrum_lsp.core.acceptance import Acceptance
+from cerebrum_lsp.core.explanations import notice_of
 from cerebrum_lsp.core.journal import Journal, Record
 from cerebrum_lsp.core.lifecycle import Grow
 from cerebrum_lsp.core.notices import Notices
 from cerebrum_lsp.diagnostics import Diagnostics, can_pull
-from cerebrum_lsp.embedded import FixedAddress, LocalAddresses
-from cerebrum_lsp.errors import SettingsError
+from cerebrum_lsp.embedded import addresses_of
+from cerebrum_lsp.indexing.workspace import WorkspaceIndex
+from cerebrum_lsp.picture import PoolStatus
 from cerebrum_lsp.pool import Pool
+from cerebrum_lsp.preferences import Preferences
 from cerebrum_lsp.session import open_document, place_after, snapshot
-from cerebrum_lsp.status import PoolStatus, StatusWatcher
+from cerebrum_lsp.status import StatusBar, StatusWatcher, backoff_for
 
 STATUS = "cerebrum/status"
 GROWTH = "cerebrum/inlineCompletionProgress"
@@ -29,36 +36,68 @@ class Daemon:
 
     def __init__(self, server: LanguageServer, options: object) -> None:
         self._server = server
-        address = remote_pool(os.environ)
-        self._pool = Pool(FixedAddress(address) if address else LocalAddresses())
+        self._preferences = Preferences()
+        self._warn(self._preferences.take_options(options))
+        self._configuration = Configuration(server, self._configure)
+        addresses = addresses_of(os.environ)
+        self._pool = Pool(addresses)
         self._journal = Journal()
         self._notices = Notices()
+        self._acceptance = Acceptance()
         self.diagnostics = Diagnostics(
             server, self._notices, pulls=can_pull(server.client_capabilities)
         )
+        self._bar = StatusBar(self._tell_status)
+        self.index = WorkspaceIndex(server)
         self._completer = Completer(
-            self._pool, self._journal, self._settings(options), self._tell_growth, self._observe
+            self._pool,
+            self._journal,
+            self._preferences.current,
+            self._tell_growth,
+            self._observe,
+            self._bar.work,
+            source=self.index,
         )
-        self._watcher = StatusWatcher(self._pool, self._tell_status)
+        backoff = partial(backoff_for, is_local=addresses.is_local)
+        self._watcher = StatusWatcher(self._pool, self._bar.show, backoff)
         self._watching: asyncio.Task[None] | None = None
+        self.actions = CodeActions(
+            server,
+            self._pool,
+            options,
+            lambda: self._watcher.picture.nodes,
+            lambda: self._preferences.current.model,
+            self.index.async_facts,
+        )
+        self.commands = Commands(
+            addresses, self._watcher, self._bar, self._preferences, self._apply, self._reconnect
+        )
 
     def start(self) -> None:
         """Find or start the pool, and follow its state."""
         if self._watching is None:
+            self._tell_status(self._bar.status)
             self._watching = asyncio.create_task(self._watcher.run(), name="pool-events")
+            self._configuration.start()
+            self.index.allow(self._preferences.current.workspace_context)
 
     async def close(self) -> None:
         """Cancel what runs and close all connections."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._configuration.close()
+        await self.index.close()
+        await self._stop_watching()
         await self._completer.close()
+        await self.actions.close()
         await self._pool.close()
 
     async def inline_completion(
         self, params: types.InlineCompletionParams
     ) -> types.InlineCompletionList | None:
-        """Answer `textDocument/inlineCompletion`: one item, or None for nothing to show."""
+        """Answer `textDocument/inlineCompletion`: one item, no item, or None for no news.
+
+        Neovim's own inline completion goes on showing what it has when the answer is null, also
+        where it doesn't fit what was typed since: where there is nothing to say, it is told so.
+        """
         uri, position = params.text_document.uri, params.position
         place = snapshot(self._server.workspace, uri, position)
         if place is None:
@@ -68,40 +107,91 @@ class Daemon:
         manual = params.context.trigger_kind == invoked
         answer = await self._completer.complete(place, manual=manual)
         if answer.text is None:
-            return None
+            says_nothing = answer.outcome.startswith(("nothing-to-say", "filtered:"))
+            return types.InlineCompletionList([]) if says_nothing else None
+        self._acceptance.on_offer(place, answer.text)
         end = place_after(self._server.workspace, place, answer.covers)
         replaced = types.Range(start=position, end=end)
         return types.InlineCompletionList([types.InlineCompletionItem(answer.text, range=replaced)])
 
+    async def completion(self, params: types.CompletionParams) -> types.CompletionList:
+        """Answer `textDocument/completion`, soon, with what there is; there may be more later.
+
+        Menus ask by themselves in the same way as when they are asked to, so both count as
+        automatic, unless only what was asked for by hand is wanted at all.
+        """
+        nothing = types.CompletionList(is_incomplete=True, items=[])
+        place = snapshot(self._server.workspace, params.text_document.uri, params.position)
+        if place is None:
+            return nothing
+
+        settings = self._preferences.current
+        manual = settings.trigger == "manual" and _is_invoked(params.context)
+        wait_ms = settings.completion_items_wait_ms
+        answer = await self._completer.complete(place, manual=manual, wait_ms=wait_ms)
+        if answer.text is None:
+            return nothing
+        self._acceptance.on_offer(place, answer.text)
+        end = place_after(self._server.workspace, place, answer.covers)
+        word_start = place_after(self._server.workspace, place, -len(word_before(place)))
+        item = completion_item(place, answer.text, types.Range(word_start, end))
+        return types.CompletionList(is_incomplete=True, items=[item])
+
     def edited(self, uri: str) -> None:
         """Take note of an edit that the document already has."""
+        self.actions.edited(uri)
         document = open_document(self._server.workspace, uri)
         if document is not None:
             self._completer.edited(uri, lambda: document.source)
+            self._acceptance.on_edit(uri, document.lines)
 
     def closed(self, uri: str) -> None:
         """Take note that a document was closed."""
+        self.actions.edited(uri)
         self._completer.closed(uri)
+        self.index.closed(uri)
+        self._acceptance.on_close(uri)
         self.diagnostics.show(self._notices.on_close(uri))
 
-    def why(self, uri: str | None) -> list[dict[str, object]]:
-        """Return what became of the last requests, newest first."""
-        return [
-            {**asdict(record), "tokens_per_s": record.tokens_per_s}
-            for record in self._journal.latest(uri)
-        ]
+    def configured(self, pushed: object) -> None:
+        """Take note that the client's settings have changed."""
+        self._configuration.changed(pushed)
 
-    def _settings(self, options: object) -> Settings:
-        try:
-            return parse_settings(options)
-        except SettingsError as error:
-            self._server.window_show_message(
-                types.ShowMessageParams(types.MessageType.Warning, f"Cerebrum: {error.message}")
-            )
-            return Settings()
+    def why(self, arguments: list[object]) -> list[dict[str, object]]:
+        """Return what became of the last requests, newest first."""
+        return commands.why(self._journal, arguments)
+
+    def accepted(self, arguments: list[object]) -> dict[str, object]:
+        """Return how often offers were taken."""
+        return commands.accepted(self._acceptance, arguments)
+
+    async def _stop_watching(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+
+    async def _reconnect(self) -> None:
+        await self._stop_watching()
+        self._watcher.start_over()
+        self._watching = asyncio.create_task(self._watcher.run(), name="pool-events")
+
+    def _configure(self, configured: object) -> None:
+        self._warn(self._preferences.take_configuration(configured))
+        self._apply()
+
+    def _apply(self) -> None:
+        self._completer.apply(self._preferences.current)
+        self.index.allow(self._preferences.current.workspace_context)
+
+    def _warn(self, problems: tuple[str, ...]) -> None:
+        if problems:
+            message = f"Cerebrum: {'; '.join(problems)}"
+            params = types.ShowMessageParams(types.MessageType.Warning, message)
+            self._server.window_show_message(params)
 
     def _tell_growth(self, growth: Grow) -> None:
         place = growth.place
+        self._acceptance.on_offer(place, growth.text)
         self._server.protocol.notify(
             GROWTH,
             {
@@ -116,21 +206,15 @@ class Daemon:
 
     def _tell_status(self, status: PoolStatus) -> None:
         self._server.protocol.notify(STATUS, status.to_params())
-        if status.state == "ready":
+        if status.state in {"ready", "busy"}:
             self.diagnostics.show(self._notices.on_recovery())
 
     def _observe(self, record: Record) -> None:
-        words = words_of(record, datetime.now())
+        words = notice_of(record.outcome, record.message, record.node, commands.again_at(record))
         self.diagnostics.show(
             self._notices.on_outcome(record.uri, record.line, record.outcome, words)
         )
 
 
-def words_of(record: Record, now: datetime) -> str:
-    """Say what happened, on which node, and when it will be tried again."""
-    what = record.message or record.outcome
-    where = f" ({record.node})" if record.node and record.node not in what else ""
-    if record.retry_after_s is None:
-        return f"No completion: {what}{where}."
-    again = now + timedelta(seconds=record.retry_after_s)
-    return f"No completion: {what}{where}; next try after {again:%H:%M:%S}."
+def _is_invoked(context: types.CompletionContext | None) -> bool:
+    return context is None or context.trigger_kind == types.CompletionTriggerKind.Invoked

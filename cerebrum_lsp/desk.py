@@ -3,35 +3,37 @@
 import asyncio
 import itertools
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from cerebrum_kit.logs import event
-from cerebrum_kit.wire import Infill, Usage
+from cerebrum_kit.wire import Infill, Snippet, Usage
 from cerebrum_lsp.config import Settings
-from cerebrum_lsp.core.document import Snapshot, window
+from cerebrum_lsp.context import Gathered, Gatherer
+from cerebrum_lsp.core.document import Snapshot
 from cerebrum_lsp.core.journal import Journal, Record, Stages
 from cerebrum_lsp.core.lifecycle import Answer, Ask, Completions, Decision, Grow, Start, Stop
-from cerebrum_lsp.core.secrets.redact import redact
 from cerebrum_lsp.core.shape import shape_of
 from cerebrum_lsp.errors import DaemonError, PoolRefusalError
 from cerebrum_lsp.generation import Generation, outcome_of
 from cerebrum_lsp.pool import Pool
 from orchestrator.wire import CompleteRequest
 
+PATIENCE = 0.25  # excerpts are waited for by a part of the time that the pool takes: not noticed
 KEPT_GENERATIONS = 32  # as many runs as a document's lifecycle can still answer from, and some
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Office:
-    """What all documents of a client share.
+    """What all documents of a client share; the settings may be replaced at any time.
 
     `tell` is called with what a growing client is to be told, `observe` with what became of each
-    request.
+    request, `work` with 1 when a generation begins and with -1 when it has ended.
     """
 
     pool: Pool
@@ -39,7 +41,9 @@ class Office:
     settings: Settings
     tell: Callable[[Grow], None]
     observe: Callable[[Record], None]
+    work: Callable[[int], None]
     client_id: str
+    gatherer: Gatherer
 
 
 @dataclass(frozen=True)
@@ -59,21 +63,31 @@ class Desk:
         self._office = office
         self._loop = asyncio.get_running_loop()
         self._machine = Completions(grows=office.settings.growing_completions)
+        self._context = office.gatherer.for_document()
         self._waiting: dict[int, _Waiting] = {}
         self._unfinished: list[tuple[_Waiting, Answer, Record]] = []
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._generations: dict[int, Generation] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ask_ids = itertools.count(1)
+        self.language = ""
 
-    async def complete(self, place: Snapshot, *, manual: bool) -> Answer:
-        """Ask, and wait for the answer."""
+    async def complete(
+        self, place: Snapshot, *, manual: bool, wait_ms: int | None = None
+    ) -> Answer:
+        """Ask, and wait for the answer, at most `wait_ms` if that is given."""
         now = self._loop.time()
+        self.language = place.language
+        comes_again = wait_ms is not None
+        wait_s = (self._deadline_ms(manual) if wait_ms is None else wait_ms) / 1000
         ask_id = next(self._ask_ids)
         waiting = _Waiting(self._loop.create_future(), place, manual, now)
         self._waiting[ask_id] = waiting
-        ask = Ask(ask_id, place, manual, now + self._deadline_ms(manual) / 1000)
-        self._do(self._machine.ask(ask, now))
+        ask = Ask(ask_id, place, manual, now + wait_s, comes_again)
+        decisions = self._machine.ask(ask, now)
+        if self._machine.start_at is not None or any(isinstance(each, Start) for each in decisions):
+            self._context.prefetch(place)
+        self._do(decisions)
         try:
             return await waiting.answer
         except asyncio.CancelledError:
@@ -88,6 +102,11 @@ class Desk:
 
     def closed(self) -> None:
         """Drop everything."""
+        self._context.close()
+        self._do(self._machine.close())
+
+    def forget(self) -> None:
+        """Drop what was written and what is being written: it would not be written any more."""
         self._do(self._machine.close())
 
     async def finished(self) -> None:
@@ -129,7 +148,12 @@ class Desk:
         self._generations.pop(start.run_id - KEPT_GENERATIONS, None)
         task = asyncio.create_task(self._run(start, generation), name=f"run {start.run_id}")
         self._runs[start.run_id] = task
-        task.add_done_callback(lambda _: self._runs.pop(start.run_id, None))
+        task.add_done_callback(lambda _: self._ended(start.run_id))
+        self._office.work(1)
+
+    def _ended(self, run_id: int) -> None:
+        self._runs.pop(run_id, None)
+        self._office.work(-1)
 
     async def _run(self, start: Start, generation: Generation) -> None:
         outcome = "shown"
@@ -140,16 +164,25 @@ class Desk:
             generation.retry_after_s = error.retry_after_s
         except DaemonError as error:
             outcome, generation.message = f"failed:{error.code}", error.message
+        except Exception as error:  # whatever it is, whoever waits is answered
+            log.error(event("run.crashed", error=type(error).__name__))
+            outcome = "failed:internal"
         if generation.error is not None:
             outcome = outcome_of(generation.error.error)
         if (rate := generation.tokens_per_s) is not None:
             self._machine.pace.on_rate(rate)
+        if (done := generation.done) is not None:
+            read_tokens = done.usage.prompt_tokens - done.usage.cached_tokens
+            self._office.gatherer.rate.on_prefill(read_tokens, done.node_timings.prefill_ms)
         is_cut = generation.done is not None and generation.done.finish_reason == "length"
         self._do(self._machine.end(start.run_id, outcome, is_cut=is_cut))
         self._complete_records(start.run_id)
 
     async def _receive(self, start: Start, generation: Generation) -> None:
-        request = self._request(start.place)
+        patience_s = self._machine.pace.first_token_s * PATIENCE
+        generation.context = await self._context.gather(start.place, patience_s)
+        generation.sent_at = self._loop.time()
+        request = self._request(start.place, generation.context)
         async with aclosing(self._office.pool.complete(request)) as events:
             async for incoming in events:
                 is_first = generation.first_token_at is None
@@ -159,23 +192,24 @@ class Desk:
                         self._machine.pace.on_first_token(now - generation.sent_at)
                     self._do(self._machine.grow(start.run_id, piece))
 
-    def _request(self, place: Snapshot) -> CompleteRequest:
+    def _request(self, place: Snapshot, context: Gathered) -> CompleteRequest:
         """Return what to ask the pool for.
 
         Without a deadline: that is ours, for the answer. The pool would refuse what a slow node
         can't complete by then, while half of it, or all of it a little later, is of use.
         """
         settings = self._office.settings
-        prefix, suffix = window(
-            place.prefix, place.suffix, settings.prefix_chars, settings.suffix_chars
-        )
         shape = shape_of(place, settings.max_tokens)
         return CompleteRequest(
-            infill=Infill(prefix=redact(prefix).text, suffix=redact(suffix).text, path=place.path),
+            infill=Infill(prefix=context.prefix, suffix=context.suffix, path=place.path),
+            snippets=[Snippet(path=each.path, text=each.text) for each in context.excerpts],
             language=place.language,
-            max_tokens=self._machine.pace.affordable_tokens(shape.max_tokens),
+            max_tokens=self._machine.pace.affordable_tokens(
+                shape.max_tokens, grows=settings.growing_completions
+            ),
             stop=list(shape.stop),
             temperature=0.0,
+            model=settings.model,
             mode="fast",
             client_id=self._office.client_id,
             document_id=uuid.uuid5(uuid.NAMESPACE_URL, place.uri).hex,
@@ -196,7 +230,7 @@ class Desk:
         self._office.observe(record)
         if answer.run_id is not None:
             self._unfinished.append((waiting, answer, record))
-        log.info(event("completion.ended", outcome=answer.outcome, total_ms=total_ms))
+        log.debug(event("completion.ended", outcome=answer.outcome, total_ms=total_ms))
 
     def _complete_records(self, run_id: int) -> None:
         """Add what a run's end has told to the records of answers that were given before it."""
@@ -212,6 +246,7 @@ class Desk:
         if generation is not None:
             stages = generation.stages(waiting.asked_at, total_ms)
         usage = generation.done.usage if generation and generation.done else Usage()
+        context = generation.context if generation else None
         return Record(
             uri=waiting.place.uri,
             line=waiting.place.cursor.line,
@@ -224,5 +259,8 @@ class Desk:
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.cached_tokens,
             completion_tokens=usage.completion_tokens,
+            context_files=len(context.excerpts) if context else 0,
+            context_chars=context.context_chars if context else 0,
             stages=stages,
+            at=time.time(),
         )

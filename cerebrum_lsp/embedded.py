@@ -10,17 +10,19 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import platformdirs
 from pydantic import ValidationError
 
 from cerebrum_kit.lifeline import LIFELINE_ENV
 from cerebrum_kit.logs import event
-from cerebrum_kit.runtime import locked, runtime_dir
-from cerebrum_lsp.config import PoolAddress
-from cerebrum_lsp.errors import PoolStartError
+from cerebrum_kit.runtime import UnsafeRuntimeDirError, locked, runtime_dir
+from cerebrum_lsp.config import PoolAddress, remote_pool
+from cerebrum_lsp.errors import PoolStartError, PoolUnreachableError, SettingsError
+from cerebrum_lsp.pool import Addresses
 from orchestrator.wire import LocalPool
 
 POOL_FILE = "pool.json"
@@ -31,8 +33,20 @@ PROBE_TIMEOUT_S = 2.0
 log = logging.getLogger(__name__)
 
 
+class PoolAddresses(Addresses, Protocol):
+    """Knows where the pool is, whose it is, and how to begin anew."""
+
+    is_local: bool
+
+    async def end(self) -> None:
+        """End the pool if it is this user's own: the next `current` starts another."""
+        ...
+
+
 class LocalAddresses:
     """The address of this user's local pool, which is started when nobody has yet."""
+
+    is_local = True
 
     def __init__(self) -> None:
         self._known: PoolAddress | None = None
@@ -53,6 +67,12 @@ class LocalAddresses:
         """Look again at the next request."""
         self._known = None
 
+    async def end(self) -> None:
+        """End the pool; other editors that use it find the next one."""
+        with contextlib.suppress(UnsafeRuntimeDirError):  # the next `current` says so
+            await asyncio.to_thread(lambda: stop(runtime_dir()))
+        self.forget()
+
     def _found(self, search: asyncio.Task[LocalPool]) -> None:
         self._looking = None
         if not search.cancelled() and search.exception() is None:
@@ -61,6 +81,8 @@ class LocalAddresses:
 
 class FixedAddress:
     """The address of a pool that somebody else runs."""
+
+    is_local = False
 
     def __init__(self, address: PoolAddress) -> None:
         self._address = address
@@ -72,6 +94,29 @@ class FixedAddress:
     def forget(self) -> None:
         """Nothing to look for: it stays where it is."""
 
+    async def end(self) -> None:
+        """Nothing that would be ours to end."""
+
+
+class NoAddress(FixedAddress):
+    """What is configured as the pool's address is none."""
+
+    def __init__(self, error: SettingsError) -> None:
+        self._error = error
+
+    async def current(self) -> PoolAddress:
+        """Raise what is wrong with it."""
+        raise PoolUnreachableError(self._error.message)
+
+
+def addresses_of(environment: Mapping[str, str]) -> PoolAddresses:
+    """Return where the environment says that the pool is; without a word, it is a local one."""
+    try:
+        address = remote_pool(environment)
+    except SettingsError as error:
+        return NoAddress(error)
+    return FixedAddress(address) if address else LocalAddresses()
+
 
 def address_of(pool: LocalPool) -> PoolAddress:
     """Return how a local pool is reached."""
@@ -81,14 +126,18 @@ def address_of(pool: LocalPool) -> PoolAddress:
 def find_or_start() -> LocalPool:
     """Return this user's running pool, started if there is none. Blocks.
 
-    Editors that start together wait for one another, and share what the first one started.
+    Editors that start together wait for one another, and share what the first one started. Raises
+    PoolStartError.
     """
-    folder = runtime_dir()
-    pool = find(folder)
-    if pool is not None:
-        return pool
-    with locked(folder / LOCK_FILE):
-        return find(folder) or _start(folder)
+    try:
+        folder = runtime_dir()
+        pool = find(folder)
+        if pool is not None:
+            return pool
+        with locked(folder / LOCK_FILE):
+            return find(folder) or _start(folder)
+    except (UnsafeRuntimeDirError, OSError) as error:
+        raise PoolStartError(f"the local pool can't be started: {error}") from error
 
 
 def find(folder: Path) -> LocalPool | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cerebrum_kit.wire import ProgressEvent, StreamError, TokenEvent
+from cerebrum_lsp.context import Gathered
 from cerebrum_lsp.core.journal import Stages
 from cerebrum_lsp.pool import CompletionEvent
 from orchestrator.wire import DoneEvent, RouteEvent
@@ -17,6 +18,7 @@ class Generation:
     route: RouteEvent | None = None
     done: DoneEvent | None = None
     error: StreamError | None = None
+    context: Gathered | None = None
     message: str = ""
     retry_after_s: float | None = None
 
@@ -64,11 +66,14 @@ class Generation:
         first_token_ms = None
         if self.first_token_at is not None:
             first_token_ms = max(0.0, self.first_token_at - asked_at) * 1000
+        context_ms = self.context.waited_ms if self.context else None
         if self.done is None:
-            return Stages(first_token_ms=first_token_ms, total_ms=total_ms)
+            return Stages(context_ms=context_ms, first_token_ms=first_token_ms, total_ms=total_ms)
         seen, node = self.done.timings, self.done.node_timings
+        added_ms = _difference(first_token_ms, seen.first_token_ms)
         return Stages(
-            daemon_ms=_difference(first_token_ms, seen.first_token_ms),
+            daemon_ms=_difference(added_ms, context_ms or 0.0),
+            context_ms=context_ms,
             orchestrator_ms=_difference(seen.first_token_ms, node.first_token_ms),
             node_queue_ms=node.queue_ms,
             node_load_ms=node.load_ms,

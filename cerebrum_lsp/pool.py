@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from cerebrum_kit.wire import ErrorBody, ProgressEvent, StreamError, TokenEvent
 from cerebrum_lsp.config import PoolAddress
+from cerebrum_lsp.direct import DirectTransport
 from cerebrum_lsp.errors import PoolRefusalError, PoolUnreachableError
 from orchestrator.wire import (
     AdmissionEvent,
@@ -49,7 +50,9 @@ class Pool:
         self._addresses = addresses
         timeout = httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         # The pool is the owner's own machine: a proxy from the environment has no business here.
-        self._http = httpx.AsyncClient(timeout=timeout, trust_env=False, transport=transport)
+        self._http = httpx.AsyncClient(
+            timeout=timeout, trust_env=False, transport=transport or DirectTransport()
+        )
 
     async def close(self) -> None:
         """Close all connections."""

@@ -3,7 +3,6 @@
 Reading order of the daemon: this file, `daemon.py` (what it wires to), `complete.py`.
 """
 
-import json
 import logging
 
 from lsprotocol import types
@@ -11,6 +10,8 @@ from pygls.lsp.server import LanguageServer
 
 from cerebrum_kit.logs import event
 from cerebrum_lsp import __version__
+from cerebrum_lsp.completion_items import TRIGGER_CHARACTERS, wants_items
+from cerebrum_lsp.core.actions.kinds import KINDS
 from cerebrum_lsp.diagnostics import can_pull
 from cerebrum_lsp.protocol import CerebrumProtocol
 from cerebrum_lsp.session import document_hash
@@ -19,8 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cerebrum_lsp.daemon import Daemon
 
-
-MAX_WORKERS = 4  # one reads stdin all the time; the others find or start the pool
 
 log = logging.getLogger(__name__)
 
@@ -31,20 +30,20 @@ class CerebrumServer(LanguageServer):
     protocol: CerebrumProtocol
 
     def __init__(self) -> None:
-        super().__init__(
-            "cerebrum-lsp", __version__, protocol_cls=CerebrumProtocol, max_workers=MAX_WORKERS
-        )
+        super().__init__("cerebrum-lsp", __version__, protocol_cls=CerebrumProtocol)
         self.initialization_options: object = None
         self._daemon: Daemon | None = None
+        self._is_closed = False
 
     def report_server_error(self, error: Exception, source: object) -> None:
-        """Log what went wrong outside of a request, and answer what can be answered.
-
-        pygls would show it to the user, with the text of the exception.
-        """
+        """Log what went wrong; pygls would show it to the user, with the text of the exception."""
         log.warning(event("message.failed", error=type(error).__name__))
-        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-            self.protocol.refuse(None, types.ErrorCodes.ParseError)
+
+    async def close(self) -> None:
+        """Let go of everything; once, whoever asks for it first."""
+        was_closed, self._is_closed = self._is_closed, True
+        if self._daemon is not None and not was_closed:
+            await self._daemon.close()
 
     @property
     def daemon(self) -> "Daemon":
@@ -66,6 +65,27 @@ def _report_diagnostics(
     return ls.daemon.diagnostics.report(params.text_document.uri)
 
 
+async def _complete(ls: CerebrumServer, params: types.CompletionParams) -> types.CompletionList:
+    return await ls.daemon.completion(params)
+
+
+def _asked_for_items(options: object) -> bool | None:
+    """Read the one setting that is needed before the others are checked."""
+    wanted = options.get("completionItems") if isinstance(options, dict) else None
+    return wanted if isinstance(wanted, bool) else None
+
+
+def session_began(params: types.InitializeParams) -> str:
+    """Return the line of the log from which `cerebrum-lsp doctor` knows the editor."""
+    client, document = params.client_info, params.capabilities.text_document
+    return event(
+        "session.began",
+        client=client.name if client else "unknown",
+        version=client.version if client else None,
+        inline_completion=bool(document and document.inline_completion),
+    )
+
+
 def create_server() -> CerebrumServer:
     """Return the server, wired; it does nothing until a client speaks."""
     server = CerebrumServer()
@@ -73,12 +93,16 @@ def create_server() -> CerebrumServer:
     @server.feature(types.INITIALIZE)
     def _(params: types.InitializeParams) -> None:
         server.initialization_options = params.initialization_options
+        log.info(session_began(params))
         server.protocol.keep_documents_as_lines()
         if can_pull(params.capabilities):
             options = types.DiagnosticOptions(
                 inter_file_dependencies=False, workspace_diagnostics=False, identifier="cerebrum"
             )
             server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, options)(_report_diagnostics)
+        if wants_items(params.capabilities, _asked_for_items(params.initialization_options)):
+            completion = types.CompletionOptions(trigger_characters=TRIGGER_CHARACTERS)
+            server.feature(types.TEXT_DOCUMENT_COMPLETION, completion)(_complete)
 
     @server.feature(types.INITIALIZED)
     async def _(_: types.InitializedParams) -> None:
@@ -86,7 +110,11 @@ def create_server() -> CerebrumServer:
 
     @server.feature(types.SHUTDOWN)
     async def _(_: None) -> None:
-        await server.daemon.close()
+        await server.close()
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def _(params: types.DidOpenTextDocumentParams) -> None:
+        server.daemon.index.opened(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def _(params: types.DidCloseTextDocumentParams) -> None:
@@ -95,10 +123,33 @@ def create_server() -> CerebrumServer:
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def _(params: types.DidChangeTextDocumentParams) -> None:
         server.daemon.edited(params.text_document.uri)
+        server.daemon.index.changed(params)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def _(params: types.DidChangeWatchedFilesParams) -> None:
+        server.daemon.index.disk_changed(params)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def _(_: types.DidChangeWorkspaceFoldersParams) -> None:
+        server.daemon.index.folders_changed()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def _(params: types.DidChangeConfigurationParams) -> None:
+        server.daemon.configured(params.settings)
 
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def _(params: types.InlineCompletionParams) -> types.InlineCompletionList | None:
         return await server.daemon.inline_completion(params)
+
+    actions = types.CodeActionOptions(code_action_kinds=KINDS, resolve_provider=True)
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, actions)
+    async def _(params: types.CodeActionParams) -> list[types.CodeAction | types.Command] | None:
+        return await server.daemon.actions.offer(params)
+
+    @server.feature(types.CODE_ACTION_RESOLVE)
+    async def _(action: types.CodeAction) -> types.CodeAction:
+        return await server.daemon.actions.resolve(action)
 
     # pygls calls issubclass on the first parameter's type unless its name is `ls`.
     @server.command("cerebrum.documentHash")
@@ -106,7 +157,31 @@ def create_server() -> CerebrumServer:
         return document_hash(ls.workspace, uri)
 
     @server.command("cerebrum.whyNoCompletion")
-    def _(ls: CerebrumServer, uri: str | None = None) -> list[dict[str, object]]:
-        return ls.daemon.why(uri)
+    def _(ls: CerebrumServer, *arguments: object) -> list[dict[str, object]]:
+        return ls.daemon.why(list(arguments))
+
+    @server.command("cerebrum.act")
+    async def _(ls: CerebrumServer, *arguments: object) -> bool:
+        return await ls.daemon.actions.act(list(arguments))
+
+    @server.command("cerebrum.accepted")
+    def _(ls: CerebrumServer, *arguments: object) -> dict[str, object]:
+        return ls.daemon.accepted(list(arguments))
+
+    @server.command("cerebrum.selectModel")
+    def _(ls: CerebrumServer, *arguments: object) -> dict[str, object]:
+        return ls.daemon.commands.select_model(list(arguments))
+
+    @server.command("cerebrum.setEnabled")
+    def _(ls: CerebrumServer, *arguments: object) -> dict[str, object]:
+        return ls.daemon.commands.set_enabled(list(arguments))
+
+    @server.command("cerebrum.restartPool")
+    async def _(ls: CerebrumServer, *_: object) -> dict[str, object]:
+        return await ls.daemon.commands.restart_pool()
+
+    @server.command("cerebrum.status")
+    async def _(ls: CerebrumServer, *_: object) -> dict[str, object]:
+        return await ls.daemon.commands.status()
 
     return server

@@ -35,8 +35,14 @@ def snapshot(workspace: Workspace, uri: str, position: types.Position) -> Snapsh
 
 
 def place_after(workspace: Workspace, place: Snapshot, characters: int) -> types.Position:
-    """Return, in the client's units, where so many characters of the cursor's line have passed."""
-    passed = place.line_before + place.line_after[:characters]
+    """Return, in the client's units, the place so many characters after the cursor in its line.
+
+    A negative number is a place before it.
+    """
+    if characters < 0:
+        passed = place.line_before[:characters]
+    else:
+        passed = place.line_before + place.line_after[:characters]
     return types.Position(place.cursor.line, units_of(passed, encoding_of(workspace)))
 
 

@@ -17,6 +17,7 @@ GHOST = "bold green"
 
 STAGES = (
     ("daemon", "daemon_ms", "capture, request, events to the editor"),
+    ("context", "context_ms", "waiting for excerpts of other files"),
     ("orchestrator", "orchestrator_ms", "admission, routing, relaying"),
     ("node queue", "node_queue_ms", "waiting for a slot"),
     ("model load", "node_load_ms", "waiting for the model"),
@@ -67,6 +68,8 @@ def summary_table(record: Mapping[str, Any]) -> Table:
     table.add_section()
     rate = record["tokens_per_s"]
     tokens = f"{record['completion_tokens']} tokens after a prompt of {record['prompt_tokens']}"
+    if record["context_files"]:
+        tokens += f", {record['context_chars']} characters of {record['context_files']} other files"
     table.add_row("tokens/s", "-" if rate is None else f"{rate:.1f}", tokens)
     return table
 

@@ -73,19 +73,3 @@ def split_at(text_lines: Sequence[str], cursor: Cursor) -> tuple[str, str]:
     prefix = "".join(text_lines[: cursor.line]) + line[: cursor.column]
     suffix = line[cursor.column :] + "".join(text_lines[cursor.line + 1 :])
     return prefix, suffix
-
-
-def window(prefix: str, suffix: str, prefix_chars: int, suffix_chars: int) -> tuple[str, str]:
-    """Cut both sides to their limits, at line ends, so that the model sees whole lines.
-
-    A single line longer than its limit is cut where the limit falls.
-    """
-    if len(prefix) > prefix_chars:
-        prefix = prefix[-prefix_chars:]
-        line_start = prefix.find("\n") + 1
-        prefix = prefix[line_start:] if line_start else prefix
-    if len(suffix) > suffix_chars:
-        suffix = suffix[:suffix_chars]
-        line_end = suffix.rfind("\n") + 1
-        suffix = suffix[:line_end] if line_end else suffix
-    return prefix, suffix

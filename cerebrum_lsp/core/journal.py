@@ -11,11 +11,13 @@ KEPT_RECORDS = 50
 class Stages:
     """Where the time of one request went, in milliseconds; None where it never got to.
 
-    `daemon_ms` and `orchestrator_ms` are what these two added to the first token; the others are
-    the node's own. `total_ms` counts from the request's arrival to its answer.
+    `daemon_ms` and `orchestrator_ms` are what these two added to the first token, `context_ms` what
+    the daemon waited for excerpts of other files; the others are the node's own. `total_ms`
+    counts from the request's arrival to its answer.
     """
 
     daemon_ms: float | None = None
+    context_ms: float | None = None
     orchestrator_ms: float | None = None
     node_queue_ms: float | None = None
     node_load_ms: float | None = None
@@ -27,7 +29,7 @@ class Stages:
 
 @dataclass(frozen=True)
 class Record:
-    """One request and its one named outcome."""
+    """One request and its one named outcome; `at` in seconds since 1970."""
 
     uri: str
     line: int
@@ -40,7 +42,10 @@ class Record:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    context_files: int = 0
+    context_chars: int = 0
     stages: Stages = field(default_factory=Stages)
+    at: float = 0.0
 
     @property
     def tokens_per_s(self) -> float | None:

@@ -26,16 +26,22 @@ from cerebrum_lsp.core.stopping import complete_length
 
 KEPT_RUNS = 16  # places that one comes back to within a few minutes
 ABANDONED_AFTER_S = 0.75  # after a cancellation; editors ask again within half a second of a key
+AWAITED_AGAIN_S = 20.0  # who was answered too early looks again within that, or has gone on
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request for a completion at a place; times in seconds on one clock."""
+    """A request for a completion at a place; times in seconds on one clock.
+
+    One that `comes_again` is answered at its deadline and then asked anew: what it asks for is
+    begun all the same.
+    """
 
     id: int
     place: Snapshot
     manual: bool
     deadline_at: float
+    comes_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,8 @@ class Completions:
     abandon_at: float | None = None
     _kept: deque[Run] = field(default_factory=lambda: deque(maxlen=KEPT_RUNS))
     _shown: tuple[Snapshot, str] | None = None
+    _awaited: Ask | None = None
+    """Whom the start that is due is for, though it may have been answered by then."""
     _run_ids: int = 0
 
     def next_at(self) -> float | None:
@@ -114,11 +122,12 @@ class Completions:
     def ask(self, ask: Ask, now: float) -> list[Decision]:
         """Take in a request; one that waits already is superseded."""
         decisions = self._supersede()
-        self.waiting, self.abandon_at = ask, None
+        self.waiting, self.abandon_at, self.start_at = ask, None, None
         run = self._fitting(ask.place)
         if run is None:
             decisions += self._stop_live()
             self.start_at = now if ask.manual else now + self.pace.delay_s()
+            self._awaited = ask
             return decisions + self.tick(now)
         if not run.is_live:
             return decisions + self._answer(run, "cached")
@@ -192,16 +201,17 @@ class Completions:
     def tick(self, now: float) -> list[Decision]:
         """Do what is due by now."""
         decisions: list[Decision] = []
-        if self.start_at is not None and self.start_at <= now and self.waiting is not None:
-            decisions.append(self._start(self.waiting))
+        if self.start_at is not None and self.start_at <= now and self._awaited is not None:
+            decisions.append(self._start(self._awaited, now))
         if self.abandon_at is not None and self.abandon_at <= now:
             decisions += self._stop_live()
         if self.waiting is not None and self.waiting.deadline_at <= now:
             decisions += self._answer_at_deadline()
         return decisions
 
-    def _start(self, ask: Ask) -> Start:
-        self.start_at = None
+    def _start(self, ask: Ask, now: float) -> Start:
+        self.start_at = self._awaited = None
+        self.abandon_at = None if self.waiting else now + AWAITED_AGAIN_S
         self._run_ids += 1
         self.live = Run(self._run_ids, ask.place)
         return Start(self.live.id, ask.place)
@@ -247,6 +257,12 @@ class Completions:
             found.remainder, place, is_complete=not run.is_live or is_last_chance, is_cut=is_cut
         )
 
+    def _offer_lines(self, run: Run, place: Snapshot) -> Filtered:
+        """Return the lines of a running text that are complete: a menu keeps what it shows."""
+        found = fit(run.place, run.text, place)
+        lines = found.remainder.rpartition("\n")[0] if found else ""
+        return apply_filters(lines, place, is_complete=False, is_cut=False)
+
     def _answer(self, run: Run, outcome: str) -> list[Decision]:
         ask, self.waiting = self.waiting, None
         assert ask is not None  # noqa: S101 - called only when somebody waits
@@ -258,10 +274,11 @@ class Completions:
         return [Answer(ask.id, None, reason, run.id)]
 
     def _answer_at_deadline(self) -> list[Decision]:
-        self.start_at = None
         if self.live is not None:
             return self._give_up("deadline", self.live)
         ask, self.waiting = self.waiting, None
+        if ask is not None and not ask.comes_again:
+            self.start_at = None
         return [Answer(ask.id, None, "deadline")] if ask is not None else []
 
     def _give_up(self, outcome: str, run: Run) -> list[Decision]:
@@ -270,7 +287,9 @@ class Completions:
         if ask is None:
             return []
         offered = Filtered("")
-        if outcome == "deadline":
+        if outcome == "deadline" and ask.comes_again:
+            offered = self._offer_lines(run, ask.place)
+        elif outcome == "deadline":
             offered = self._offer(run, ask.place, is_last_chance=True)
         return [Answer(ask.id, offered.text or None, outcome, run.id, offered.covers)]
 

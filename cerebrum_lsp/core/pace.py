@@ -5,11 +5,13 @@ user a fraction of one. (Some daemons do the opposite and hurry when the server 
 """
 
 MAX_DELAY_S = 0.75  # longer feels dead, however slow the pool is
+LEAST_DELAY_S = 0.005  # a pool so fast that less would be waited for is asked at once
 WEIGHT = 0.3  # of the newest sample: a change of pace is followed within some five keystrokes
 PAUSE_S = 1.0  # a longer interval is thinking, not typing
 USUAL_INTERVAL_S = 0.25  # 40 words a minute
 USUAL_FIRST_TOKEN_S = 0.3
-WORTH_WAITING_S = 15.0  # what takes longer to write has been typed, or forgotten, before
+WORTH_WATCHING_S = 15.0  # what takes longer to write has been typed, or forgotten, before
+WORTH_WAITING_S = 2.0  # with nothing to be seen, people go on sooner
 LEAST_TOKENS = 16  # a line, however slow the pool is
 
 
@@ -37,11 +39,16 @@ class Pace:
         known = self.tokens_per_s or tokens_per_s
         self.tokens_per_s = known + WEIGHT * (tokens_per_s - known)
 
-    def affordable_tokens(self, wanted: int) -> int:
-        """Return how many tokens to ask for, at most `wanted`: a slow pool is asked for less."""
+    def affordable_tokens(self, wanted: int, *, grows: bool) -> int:
+        """Return how many tokens to ask for, at most `wanted`: a slow pool is asked for less.
+
+        Much less where the text can't be seen as it `grows`: it comes when it is whole, or not at
+        all, since by then somebody has typed on.
+        """
         if self.tokens_per_s is None:
             return wanted
-        return min(wanted, max(LEAST_TOKENS, int(self.tokens_per_s * WORTH_WAITING_S)))
+        worth_waiting_s = WORTH_WATCHING_S if grows else WORTH_WAITING_S
+        return min(wanted, max(LEAST_TOKENS, int(self.tokens_per_s * worth_waiting_s)))
 
     def delay_s(self) -> float:
         """Return how long to wait for another keystroke before asking the pool.
@@ -52,4 +59,4 @@ class Pace:
         wasted = self.first_token_s / (self.first_token_s + self.interval_s)
         rate = USUAL_INTERVAL_S / max(self.interval_s, 0.01)
         delay_s = wasted * (self.interval_s + 0.5 * self.first_token_s * min(rate, 2.0))
-        return min(MAX_DELAY_S, delay_s)
+        return min(MAX_DELAY_S, delay_s) if delay_s >= LEAST_DELAY_S else 0.0

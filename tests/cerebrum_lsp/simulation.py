@@ -60,6 +60,7 @@ class Simulation:
     upstream: dict[int, Upstream] = field(default_factory=dict)
     shown: str | None = None
     _version: int = 0
+    _ask_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _queue: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -72,18 +73,27 @@ class Simulation:
         """Press the keys of `text`, one after the other; an editor need not ask after each."""
         for character in text:
             self.wait(interval_s)
-            self._change(self.before + character, self.after, asks=asks)
+            self.change(self.before + character, self.after, asks=asks)
 
     def delete(self, count: int = 1) -> None:
         """Press backspace."""
         for _ in range(count):
             self.wait(0.1)
-            self._change(self.before[:-1], self.after)
+            self.change(self.before[:-1], self.after)
 
     def accept(self, length: int | None = None) -> None:
         """Take the text that is shown, or the first `length` characters of it."""
         if self.shown:
-            self._change(self.before + self.shown[:length], self.after)
+            self.change(self.before + self.shown[:length], self.after)
+
+    def change(self, before: str, after: str, *, asks: bool = True) -> None:
+        """Make the document these two texts, with the cursor between them."""
+        self._withdraw()
+        self.before, self.after, self.shown = before, after, None
+        self._version += 1
+        self._do(self.machine.edit(lambda: before + after, self.now))
+        if asks:
+            self.ask()
 
     def jump(self, offset: int) -> None:
         """Put the cursor elsewhere, and ask there."""
@@ -93,11 +103,14 @@ class Simulation:
         self.before, self.after, self.shown = text[:offset], text[offset:], None
         self.ask()
 
-    def ask(self, *, manual: bool = False) -> int:
-        """Ask at the cursor."""
-        ask_id = len(self.asked) + 1
+    def ask(self, *, manual: bool = False, within_s: float | None = None) -> int:
+        """Ask at the cursor; `within_s` as a menu does, which does not wait and asks again."""
+        ask_id = next(self._ask_ids)
         self.asked[ask_id] = place = self._place()
-        self._do(self.machine.ask(Ask(ask_id, place, manual, self.now + DEADLINE_S), self.now))
+        deadline_at = self.now + (DEADLINE_S if within_s is None else within_s)
+        comes_again = within_s is not None
+        ask = Ask(ask_id, place, manual, deadline_at, comes_again)
+        self._do(self.machine.ask(ask, self.now))
         return ask_id
 
     def cancel(self) -> None:
@@ -155,14 +168,6 @@ class Simulation:
         assert not set(self.answers) & self.cancelled
 
     # The editor, the pool, the timers.
-
-    def _change(self, before: str, after: str, *, asks: bool = True) -> None:
-        self._withdraw()
-        self.before, self.after, self.shown = before, after, None
-        self._version += 1
-        self._do(self.machine.edit(lambda: before + after, self.now))
-        if asks:
-            self.ask()
 
     def _withdraw(self) -> None:
         waiting = self.machine.waiting

@@ -1,6 +1,6 @@
 import pytest
 
-from cerebrum_lsp.config import PoolAddress, Settings, parse_settings, remote_pool
+from cerebrum_lsp.config import PoolAddress, Settings, remote_pool
 from cerebrum_lsp.errors import SettingsError
 
 
@@ -27,30 +27,20 @@ def test_an_address_of_another_kind_is_refused() -> None:
         remote_pool({"CEREBRUM_ORCHESTRATOR_URL": "pi:7000"})
 
 
-def test_options_in_camel_case_become_settings_and_unknown_ones_are_ignored() -> None:
-    settings = parse_settings({"growingCompletions": True, "maxTokens": 7, "colour": "red"})
-    assert settings == Settings(growing_completions=True, max_tokens=7)
-
-
-@pytest.mark.parametrize("options", [None, {}])
-def test_no_options_are_the_defaults(options: object) -> None:
-    assert parse_settings(options) == Settings()
-
-
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("settings", "language", "manual", "refusal"),
     [
-        ({"maxTokens": "many"}, "maxTokens"),
-        ({"maxTokens": 0}, "maxTokens"),
-        ({"growingCompletions": "yes"}, "growingCompletions"),
-        ([], "valid dictionary"),
+        ({}, "python", False, None),
+        ({"enabled": False}, "python", True, "disabled"),
+        ({"languages": {"markdown": False}}, "markdown", True, "language-disabled"),
+        ({"languages": {"markdown": False}}, "python", False, None),
+        ({"languages": {"*": False, "go": True}}, "python", False, "language-disabled"),
+        ({"languages": {"*": False, "go": True}}, "go", False, None),
+        ({"trigger": "manual"}, "python", False, "manual-only"),
+        ({"trigger": "manual"}, "python", True, None),
     ],
 )
-def test_wrong_options_are_named(options: object, named: str) -> None:
-    with pytest.raises(SettingsError, match=named):
-        parse_settings(options)
-
-
-def test_no_option_can_redirect_code_elsewhere() -> None:
-    options = {"url": "http://evil", "orchestratorUrl": "http://evil", "key": "k"}
-    assert parse_settings(options) == Settings()
+def test_what_is_switched_off_is_refused(
+    settings: dict[str, object], language: str, manual: bool, refusal: str | None
+) -> None:
+    assert Settings.model_validate(settings).refusal(language, manual=manual) == refusal

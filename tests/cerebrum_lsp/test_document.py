@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebrum_lsp.core.document import Cursor, column_of, split_at, window
+from cerebrum_lsp.core.document import Cursor, column_of, split_at
 from tests.cursor import snapshot
 
 WIDTHS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
@@ -44,21 +44,6 @@ def test_both_sides_of_a_cursor_make_the_whole_text(
     lines = "".join(parts).splitlines(keepends=True)
     before, after = split_at(lines, Cursor(line, column))
     assert before + after == "".join(parts)
-
-
-@pytest.mark.parametrize(
-    ("prefix", "suffix", "expected"),
-    [
-        pytest.param("a\nb", "c\nd", ("a\nb", "c\nd"), id="short enough"),
-        pytest.param("first\nsecond\nthird", "", ("third", ""), id="prefix from a line's start"),
-        pytest.param("", "first\nsecond\nthird", ("", "first\n"), id="suffix to a line's end"),
-        pytest.param("x" * 20, "y" * 20, ("x" * 10, "y" * 10), id="a line longer than the limit"),
-    ],
-)
-def test_what_is_sent_is_cut_at_line_ends(
-    prefix: str, suffix: str, expected: tuple[str, str]
-) -> None:
-    assert window(prefix, suffix, 10, 10) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The life of completions while somebody types, on a clock that is not real."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cerebrum_lsp.core.document import Snapshot
-from cerebrum_lsp.core.lifecycle import ABANDONED_AFTER_S
+from cerebrum_lsp.core.lifecycle import ABANDONED_AFTER_S, AWAITED_AGAIN_S
 from tests.cerebrum_lsp.simulation import DEADLINE_S, Simulation, Writer
 
 LINE = "compute(first, second)"
@@ -146,6 +148,48 @@ def test_at_the_deadline_the_best_text_is_shown_and_the_rest_follows() -> None:
     assert simulation.live, "it goes on for whoever asks next"
 
 
+def menu(**settings: Any) -> Simulation:
+    """Return an editor without inline completion, whose cursor was put into the code."""
+    return Simulation(lambda _: LINE, before=CODE, cancels=False, **settings)
+
+
+def test_a_menu_is_answered_in_time_and_finds_the_text_when_it_asks_again() -> None:
+    simulation = menu()
+    simulation.ask(within_s=0.1)
+    simulation.wait(0.1)
+    assert simulation.answers[1].text is None, "nothing was even begun"
+    simulation.wait(5)
+    simulation.ask(within_s=0.1)
+    assert simulation.shown == LINE
+    assert simulation.outcomes() == ["deadline", "cached"]
+    assert simulation.started == 1
+
+
+def test_a_menu_is_not_shown_half_a_line() -> None:
+    simulation = menu(tokens_per_s=2)
+    for _ in range(10):
+        simulation.ask(within_s=0.3)
+        simulation.wait(0.3)
+    assert {answer.text for answer in simulation.answers.values()} == {None}
+    simulation.wait(10)
+    simulation.ask(within_s=0.3)
+    assert simulation.shown == LINE
+
+
+def test_what_a_menu_asked_for_stops_when_it_is_typed_past_or_not_asked_for_again() -> None:
+    simulation = menu(tokens_per_s=0.1)
+    simulation.ask(within_s=0.1)
+    simulation.wait(2)
+    assert simulation.live
+    simulation.type("!", asks=False)
+    assert not simulation.live
+    simulation.ask(within_s=0.1)
+    simulation.wait(2)
+    assert simulation.live
+    simulation.wait(AWAITED_AGAIN_S)
+    assert not simulation.live
+
+
 def test_a_request_that_was_withdrawn_frees_its_node_after_a_while() -> None:
     simulation = editor("a" * 300)
     simulation.wait(1)
@@ -195,7 +239,7 @@ def test_what_the_editor_closes_by_itself_does_not_count_as_diverging() -> None:
     simulation = editor(tokens_per_s=5)
     simulation.wait(1)
     simulation.type("compute")
-    simulation._change(simulation.before + "(", ")" + simulation.after)
+    simulation.change(simulation.before + "(", ")" + simulation.after)
     simulation.wait(5)
     assert simulation.started == 1
     assert simulation.shown == "first, second"
@@ -248,9 +292,9 @@ class Typing(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.simulation.wait(seconds)
 
-    @rule(manual=st.booleans())
-    def ask_again(self, manual: bool) -> None:
-        self.simulation.ask(manual=manual)
+    @rule(manual=st.booleans(), within_s=st.sampled_from([None, 0.0, 0.3]))
+    def ask_again(self, manual: bool, within_s: float | None) -> None:
+        self.simulation.ask(manual=manual, within_s=within_s)
 
     @rule()
     def close(self) -> None:

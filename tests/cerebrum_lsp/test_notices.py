@@ -1,13 +1,10 @@
 """What an editor is told of a pool in trouble: once, where somebody asked, until it is over."""
 
-from datetime import datetime
-
 import pytest
 from lsprotocol import types
 
-from cerebrum_lsp.core.journal import Record
+from cerebrum_lsp.core.explanations import notice_of
 from cerebrum_lsp.core.notices import Change, Notice, Notices
-from cerebrum_lsp.daemon import words_of
 from cerebrum_lsp.diagnostics import can_pull, to_lsp
 
 A, B = "file:///a.py", "file:///b.py"
@@ -98,19 +95,22 @@ def test_how_much_a_notice_catches_the_eye(code: str, severity: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "words"),
+    ("message", "node", "again", "words"),
     [
         (
-            {"message": "the queue is full", "node": "pi", "retry_after_s": 10.0},
+            "the queue is full",
+            "pi",
+            "12:00:10",
             "No completion: the queue is full (pi); next try after 12:00:10.",
         ),
-        ({"message": "pi rests", "node": "pi"}, "No completion: pi rests."),
-        ({}, "No completion: circuit-open."),
+        ("pi rests", "pi", None, "No completion: pi rests."),
+        ("", None, None, "No completion: circuit-open."),
     ],
 )
-def test_the_words_say_what_where_and_when(record: dict[str, object], words: str) -> None:
-    made = Record(A, 0, "automatic", "circuit-open", **record)  # type: ignore[arg-type]
-    assert words_of(made, datetime(2026, 1, 1, 12, 0, 0)) == words
+def test_the_words_say_what_where_and_when(
+    message: str, node: str | None, again: str | None, words: str
+) -> None:
+    assert notice_of("circuit-open", message, node, again) == words
 
 
 @pytest.mark.parametrize(

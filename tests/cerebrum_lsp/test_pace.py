@@ -41,7 +41,16 @@ def test_a_slow_pool_is_asked_for_less(rate: float | None, tokens: int) -> None:
     learned = Pace()
     if rate is not None:
         learned.on_rate(rate)
-    assert learned.affordable_tokens(96) == tokens
+    assert learned.affordable_tokens(96, grows=True) == tokens
+
+
+def test_what_is_seen_only_when_it_is_whole_is_kept_short() -> None:
+    learned = Pace()
+    assert learned.affordable_tokens(96, grows=False) == 96, "nothing is known yet"
+    learned.on_rate(10.0)
+    assert learned.affordable_tokens(96, grows=False) == 20
+    learned.on_rate(1_000.0)
+    assert learned.affordable_tokens(96, grows=False) == 96
 
 
 def test_thinking_is_not_typing() -> None:

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from pygls.io_ import run_async
 
 from cerebrum_lsp.server import CerebrumServer, create_server
+from cerebrum_lsp.transport import pump
 
 PRIVATE = "def private(): pass"
 
@@ -45,13 +45,7 @@ async def exchange(*messages: object, server: CerebrumServer | None = None) -> l
         body = message if isinstance(message, bytes) else json.dumps(message).encode()
         reader.feed_data(b"Content-Length: %d\r\n\r\n" % len(body) + body)
     reader.feed_eof()
-    assert server._stop_event is None
-    await run_async(
-        stop_event=asyncio.Event(),  # type: ignore[arg-type] # only is_set is asked of it
-        reader=reader,
-        protocol=server.protocol,
-        error_handler=server._report_server_error,
-    )
+    await pump(server, reader)
     for _ in range(10):  # handlers that are tasks answer some turns of the loop later
         await asyncio.sleep(0)
     return wire.messages()
@@ -102,6 +96,10 @@ async def check(message: object, expected_id: object, code: int) -> None:
             -32603,
             id="a command without its argument",
         ),
+        pytest.param(
+            {**request(2, COMPLETION, AT_START), "jsonrpc": "1.0"}, 2, -32600, id="version"
+        ),
+        pytest.param(b"[" * 100_000, None, -32700, id="too deep"),
         pytest.param(b"{" + PRIVATE.encode(), None, -32700, id="no JSON"),
         pytest.param(b"\xff\xfe\xfd", None, -32700, id="no text"),
         pytest.param([PRIVATE], None, -32600, id="no object"),

@@ -13,7 +13,8 @@ from pygls.lsp.client import LanguageClient
 
 from cerebrum_lsp.daemon import GROWTH, STATUS
 
-URI = "file:///workspace/a.py"
+ROOT = "file:///workspace"
+URI = f"{ROOT}/a.py"
 PULLING = types.ClientCapabilities(
     text_document=types.TextDocumentClientCapabilities(
         diagnostic=types.DiagnosticClientCapabilities()
@@ -39,6 +40,12 @@ class Editor(LanguageClient):
         self.refreshes = 0
         self.diagnostics_changed = asyncio.Condition()
         self.versions: dict[str, int] = {}
+        self.statuses: list[Any] = []
+        self.configured: dict[str, object] = {}
+        self.pulled = asyncio.Event()
+        self.registered: list[str] = []
+        self.progress_kinds: list[str] = []
+        self.progress_ended = asyncio.Event()
         self.newest = ""
         self._numbers = itertools.count(1)
         self._listen()
@@ -49,13 +56,21 @@ class Editor(LanguageClient):
         assert self._server is not None
         return self._server.pid
 
-    async def hello(self, *, pulls: bool = False, **options: object) -> types.InitializeResult:
+    async def hello(
+        self,
+        *,
+        pulls: bool = False,
+        capabilities: types.ClientCapabilities | None = None,
+        root: str = ROOT,
+        **options: object,
+    ) -> types.InitializeResult:
         """Hold the handshake; a client that `pulls` asks for diagnostics itself."""
+        plain = PULLING if pulls else types.ClientCapabilities()
         result = await self.initialize_async(
             types.InitializeParams(
-                capabilities=PULLING if pulls else types.ClientCapabilities(),
+                capabilities=capabilities or plain,
                 process_id=os.getpid(),
-                root_uri="file:///workspace",
+                root_uri=root,
                 initialization_options={"growingCompletions": True, **options},
             )
         )
@@ -99,7 +114,7 @@ class Editor(LanguageClient):
         """Open `text` and complete at its end; return what is shown."""
         self.open(text, uri)
         answer = await self.ask(text.count("\n"), len(text.rpartition("\n")[2]), uri)
-        if answer is None:
+        if answer is None or not answer.items:
             return None
         # A growing client is answered with the first line; the rest comes as it is written.
         await asyncio.wait_for(self.is_grown.wait(), 30)
@@ -136,6 +151,23 @@ class Editor(LanguageClient):
                 lambda: len(self.published) + self.refreshes >= count
             )
 
+    async def configure(self, **settings: object) -> None:
+        """Change the settings; returns when the daemon has asked for them, if it does."""
+        self.configured = settings
+        self.pulled.clear()
+        self.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
+        await asyncio.wait_for(self.pulled.wait(), 30)
+        await self.command("cerebrum.status")  # what was sent before it has been taken in
+
+    async def menu(self, line: int, column: int, uri: str = URI) -> types.CompletionList:
+        """Ask for completion items, as editors without inline completion do."""
+        params = types.CompletionParams(
+            types.TextDocumentIdentifier(uri), types.Position(line, column)
+        )
+        answer = await self.text_document_completion_async(params)
+        assert isinstance(answer, types.CompletionList)
+        return answer
+
     async def goodbye(self) -> int:
         """End the session as an editor does; return the daemon's exit status."""
         assert self._server is not None
@@ -153,6 +185,7 @@ class Editor(LanguageClient):
         async def on_status(params: Any) -> None:
             async with self.state_changed:
                 self.states.append(params.state)
+                self.statuses.append(params)
                 self.state_changed.notify_all()
 
         def on_message(params: types.ShowMessageParams) -> None:
@@ -168,6 +201,24 @@ class Editor(LanguageClient):
                 self.refreshes += 1
                 self.diagnostics_changed.notify_all()
 
+        def on_configuration(_: types.ConfigurationParams) -> list[object]:
+            self.pulled.set()
+            return [self.configured]
+
+        self.feature(types.WORKSPACE_CONFIGURATION)(on_configuration)
+
+        def on_registration(params: types.RegistrationParams) -> None:
+            self.registered.extend(each.method for each in params.registrations)
+
+        def on_progress(params: types.ProgressParams) -> None:
+            value: Any = params.value
+            self.progress_kinds.append(value["kind"] if isinstance(value, dict) else value.kind)
+            if self.progress_kinds[-1] == "end":
+                self.progress_ended.set()
+
+        self.feature(types.CLIENT_REGISTER_CAPABILITY)(on_registration)
+        self.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(lambda _: None)
+        self.feature(types.PROGRESS)(on_progress)
         self.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(on_diagnostics)
         self.feature(types.WORKSPACE_DIAGNOSTIC_REFRESH)(on_refresh)
         self.feature(GROWTH)(on_growth)
@@ -177,7 +228,12 @@ class Editor(LanguageClient):
 
 @contextlib.asynccontextmanager
 async def editor(
-    environment: Mapping[str, str], *, pulls: bool = False, **options: object
+    environment: Mapping[str, str],
+    *,
+    pulls: bool = False,
+    capabilities: types.ClientCapabilities | None = None,
+    root: str = ROOT,
+    **options: object,
 ) -> AsyncIterator[Editor]:
     """Start a daemon as an editor does, and see to it that it ends."""
     client = Editor()
@@ -189,7 +245,7 @@ async def editor(
     assert server.stderr is not None
     draining = asyncio.create_task(server.stderr.read())
     try:
-        await client.hello(pulls=pulls, **options)
+        await client.hello(pulls=pulls, capabilities=capabilities, root=root, **options)
         yield client
     finally:
         if server.returncode is None:

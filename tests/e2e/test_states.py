@@ -25,8 +25,9 @@ async def node() -> AsyncIterator[FakeNode]:
 @pytest.fixture
 async def orchestrator(tmp_path: Path, node: FakeNode) -> AsyncIterator[Service]:
     key_name = "CEREBRUM_ORCHESTRATOR_KEY"
+    surroundings = {**isolated(tmp_path), "CEREBRUM_ORCHESTRATOR_BREAKER_COOLDOWN_S": "3"}
     async with service(
-        "orchestrator", "--node", node.url, key_name=key_name, environment=isolated(tmp_path)
+        "orchestrator", "--node", node.url, key_name=key_name, environment=surroundings
     ) as orchestrator:
         yield orchestrator
 
@@ -100,3 +101,59 @@ async def test_a_wrong_key_is_an_error(tmp_path: Path, orchestrator: Service) ->
             "unauthorized",
             types.DiagnosticSeverity.Error,
         )
+
+
+@pytest.mark.parametrize("pulls", [False, True], ids=["push", "pull"])
+async def test_an_open_circuit_is_told_with_a_time_and_taken_back_when_it_closes(
+    tmp_path: Path, node: FakeNode, orchestrator: Service, pulls: bool
+) -> None:
+    node.behaviour = behaviours.fail_after()
+    async with editor(environment(tmp_path, orchestrator), pulls=pulls) as client:
+        await client.until_state("ready")
+        for key in "abcde":
+            await client.complete(f"{CODE}{key}")
+        await client.until_state("circuit-open")
+        await client.until_diagnostics(1)
+        (diagnostic,) = await shown(client, pulls=pulls)
+        assert (diagnostic.code, diagnostic.severity) == (
+            "circuit-open",
+            types.DiagnosticSeverity.Warning,
+        )
+        assert diagnostic.range.start.line == 1
+        assert "next try after" in diagnostic.message
+        node.behaviour = behaviours.ok()
+        await client.until_diagnostics(2)
+        assert await shown(client, pulls=pulls) == []
+        assert await client.complete(f"{CODE}f")
+
+
+@pytest.mark.parametrize("pulls", [False, True], ids=["push", "pull"])
+async def test_an_orchestrator_that_is_gone_is_told_and_taken_back_on_its_return(
+    tmp_path: Path, node: FakeNode, pulls: bool
+) -> None:
+    key_name = "CEREBRUM_ORCHESTRATOR_KEY"
+    surroundings = isolated(tmp_path)
+    async with service(
+        "orchestrator", "--node", node.url, key_name=key_name, environment=surroundings
+    ) as first:
+        client_of = editor(environment(tmp_path, first), pulls=pulls)
+        client = await client_of.__aenter__()
+        await client.until_state("ready")
+    try:
+        await client.until_state("no-node")
+        assert await client.complete(CODE) is None
+        await client.until_diagnostics(1)
+        (diagnostic,) = await shown(client, pulls=pulls)
+        assert (diagnostic.code, diagnostic.range.start.line) == ("no-node", 1)
+        assert "can't be reached" in diagnostic.message
+        async with service(
+            "orchestrator",
+            *("--node", node.url, "--port", first.url.rpartition(":")[2]),
+            key_name=key_name,
+            environment=surroundings,
+        ):
+            await client.until_diagnostics(2)
+            assert await shown(client, pulls=pulls) == []
+            assert await client.complete(f"{CODE}a")
+    finally:
+        await client_of.__aexit__(None, None, None)
