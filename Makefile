@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check lint types layers unit format clean
+# A node refuses work while others need the processor. What is started here is to run beside them.
+export CEREBRUM_NODE_MAX_OTHERS_CPU_PERCENT ?= 100
+
+.PHONY: demo test check lint types layers unit format clean vsix test-vscode test-neovim
 
 demo: $(STAMP) ## complete a line of a real file, from nothing, in the terminal
 	@$(BIN)/cerebrum-lsp try --own-pool
@@ -30,6 +33,26 @@ unit: $(STAMP)
 format: $(STAMP) ## write what `make lint` would complain about
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+VSCODE := editors/vscode
+
+vsix: $(STAMP) $(VSCODE)/node_modules/.installed ## the extension for VS Code: dist/cerebrum.vsix
+	@rm -rf build/lib build/bdist.* $(VSCODE)/daemon
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir $(VSCODE)/daemon .
+	@mkdir -p dist && cp LICENSE $(VSCODE)/
+	cd $(VSCODE) && npm run --silent check && npm run --silent test && npm run --silent package
+
+$(VSCODE)/node_modules/.installed: $(VSCODE)/package-lock.json
+	@command -v npm >/dev/null || { echo "make vsix needs Node.js 20 or later, with npm"; exit 1; }
+	cd $(VSCODE) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test-vscode: $(STAMP) ## the extension in a real VS Code, in a real browser
+	@$(BIN)/python -m tests.e2e.vscode.programs
+	$(BIN)/pytest tests/e2e/vscode
+
+test-neovim: $(STAMP) ## the plugin in real Neovims, the old and the new one
+	$(BIN)/pytest tests/e2e/neovim
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) tools/environment.py $(VENV)
