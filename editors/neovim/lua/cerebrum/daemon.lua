@@ -31,7 +31,7 @@ function M.command(config)
       return { candidate.path, "--stdio" }, candidate.where
     end
   end
-  return nil, PROGRAM .. " was not found: install it with `pipx install cerebrum`, or set the option cmd"
+  return nil, PROGRAM .. " was not found: run `pipx install .` in Cerebrum's folder, or set the option cmd"
 end
 
 return M

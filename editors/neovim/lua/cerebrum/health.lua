@@ -25,7 +25,7 @@ local function check_setup(cerebrum)
   if command then
     health.ok(("daemon: %s (from %s)"):format(table.concat(command, " "), where))
   else
-    health.error(where, "pipx install cerebrum")
+    health.error(where, "Run `pipx install .` in Cerebrum's folder.")
   end
 end
 
