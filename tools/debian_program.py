@@ -25,6 +25,10 @@ _KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _ARCHIVE = re.compile(r"\bhttps?://\S+/debian/?(?=\s|$)", re.MULTILINE)
 
 
+#: How long one command may take; less than a test may.
+PATIENCE_S = 45.0
+
+
 class UnavailableError(Exception):
     """The program can't be had here; the text says why and what would help."""
 
@@ -74,7 +78,12 @@ def prepare(apt: Path, suite: str) -> None:
 
 def run(command: Sequence[str | Path]) -> None:
     """Run a command; its last lines are the error's text."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"{command[0]} took longer than {PATIENCE_S:.0f} s") from None
     if done.returncode:
         ending = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise UnavailableError(f"{command[0]} failed: {' '.join(ending)}")

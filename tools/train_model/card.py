@@ -35,7 +35,7 @@ library's licence is PSF-2.0; a completion may repeat lines of it.
 {minutes:.0f} minutes of {threads} {machine} CPU threads \
 that were shared with other work; no GPU. \
 Muon for the hidden matrices, AdamW for the rest, linear decay to zero, bf16 products, rows of 256,
-then 512, 1,024 and 2,048 tokens. About two thirds of the examples are prefix-suffix-middle, one third
+then 512, 1,024 and 2,048 tokens. About two thirds of the examples are prefix-suffix-middle, a third
 suffix-prefix-middle (Bavarian et al. 2022, arXiv 2207.14255), cut between characters: the rest of a
 line, a whole line, a few lines, a block, any span; some have snippets of other files before them.
 {note}
