@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cerebrum_lsp.core.budget import ReadingRate
-from cerebrum_lsp.core.document import Snapshot
+from cerebrum_lsp.core.document import Snapshot, encodable
 from cerebrum_lsp.core.layout import Excerpt, Layout
 from cerebrum_lsp.core.secrets.redact import redact
 
@@ -109,7 +109,8 @@ class DocumentContext:
         budget_chars = self._budget_chars()
         excerpts = self._layout.keep(self._wanted or (), budget_chars) if budget_chars else ()
         prefix, suffix = self._layout.window(place.prefix, place.suffix)
-        return Gathered(redact(prefix).text, redact(suffix).text, excerpts, waited_ms)
+        before, after = (redact(encodable(text)).text for text in (prefix, suffix))
+        return Gathered(before, after, excerpts, waited_ms)
 
     def close(self) -> None:
         """Look for nothing any more."""

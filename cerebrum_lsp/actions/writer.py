@@ -9,6 +9,7 @@ from cerebrum_kit.wire import Message, ProgressEvent, StreamError, TokenEvent
 from cerebrum_lsp.core.actions.extraction import has_ended
 from cerebrum_lsp.core.actions.instructable import best_instructed
 from cerebrum_lsp.core.actions.prompts import Plan
+from cerebrum_lsp.core.document import encodable
 from cerebrum_lsp.errors import PoolRefusalError
 from cerebrum_lsp.pool import Pool
 from orchestrator.wire import CompleteRequest, DoneEvent, NodeStatus
@@ -56,7 +57,7 @@ class Writer:
         request = CompleteRequest(
             messages=[
                 Message(role="system", content=plan.system),
-                Message(role="user", content=_encodable(plan.user)),
+                Message(role="user", content=encodable(plan.user)),
             ],
             model=model,
             max_tokens=plan.max_tokens,
@@ -82,11 +83,6 @@ class Writer:
                     case DoneEvent():
                         return Written(text, is_cut=incoming.finish_reason == "length")
         return Written(text, is_cut=True)
-
-
-def _encodable(text: str) -> str:
-    """Return a text without the halves of characters that an editor can send."""
-    return text.encode(errors="replace").decode()
 
 
 def _tail(text: str) -> str:

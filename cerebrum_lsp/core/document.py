@@ -65,6 +65,11 @@ def _width(character: str, encoding: str) -> int:
     return 2 if ord(character) > 0xFFFF else 1
 
 
+def encodable(text: str) -> str:
+    """Return a text of the same length without halves of characters, which an editor can send."""
+    return text.encode(errors="replace").decode()
+
+
 def split_at(text_lines: Sequence[str], cursor: Cursor) -> tuple[str, str]:
     """Return the text before and after the cursor; `text_lines` keep their line ends."""
     if cursor.line >= len(text_lines):

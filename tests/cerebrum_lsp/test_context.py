@@ -102,3 +102,15 @@ async def test_a_text_that_is_there_already_needs_no_context() -> None:
     await editor.ask()
     await editor.completer.complete(snapshot("x1 = 1‸"), manual=True)
     assert len(editor.shelf.asked) == 1
+
+
+async def test_half_a_character_does_not_cost_the_completion() -> None:
+    editor = Editor()
+    answer = await editor.completer.complete(
+        snapshot("a = '\ud83d'\nx = ‸\nb = '\udc00'"), manual=True
+    )
+    assert answer.text == "1"
+    request = editor.pool.requests[-1]
+    assert request.infill is not None
+    assert request.infill.prefix == "a = '?'\nx = "
+    assert request.infill.suffix.endswith("b = '?'")
