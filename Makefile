@@ -27,8 +27,10 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports
 
+# Many tests wait more than they compute, so that three run beside each other even on two cores.
 unit: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not alone"
+	$(BIN)/pytest -m alone
 
 format: $(STAMP) ## write what `make lint` would complain about
 	$(BIN)/ruff check --fix .

@@ -129,6 +129,7 @@ async def accepts_within_s(node: NodeProcess) -> float:
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_beside_a_burner_requests_are_refused_and_afterwards_served_again() -> None:
     """The limit is above what other tests beside this one use, and below what the burner does."""
@@ -149,6 +150,7 @@ async def test_beside_a_burner_requests_are_refused_and_afterwards_served_again(
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 async def test_its_own_work_does_not_count_as_others(reciting_model: Path) -> None:
     """Two streams keep the engine busy, and none of that is held against others."""
     arguments = ["--model", str(reciting_model), "--context", "8192", "--slots", "3"]
@@ -169,6 +171,7 @@ async def test_its_own_work_does_not_count_as_others(reciting_model: Path) -> No
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 async def test_beside_a_memory_hog_requests_are_refused_before_the_limit_is_reached(
     tmp_path: Path,
 ) -> None:

@@ -53,6 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             item.add_marker(pytest.mark.timeout(150))
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")
