@@ -61,6 +61,7 @@ class Daemon:
         backoff = partial(backoff_for, is_local=addresses.is_local)
         self._watcher = StatusWatcher(self._pool, self._bar.show, backoff)
         self._watching: asyncio.Task[None] | None = None
+        self._refusal_over: asyncio.TimerHandle | None = None
         self.actions = CodeActions(
             server,
             self._pool,
@@ -84,6 +85,8 @@ class Daemon:
     async def close(self) -> None:
         """Cancel what runs and close all connections."""
         await self._configuration.close()
+        if self._refusal_over is not None:
+            self._refusal_over.cancel()
         await self.index.close()
         await self._stop_watching()
         await self._completer.close()
@@ -206,7 +209,10 @@ class Daemon:
 
     def _tell_status(self, status: PoolStatus) -> None:
         self._server.protocol.notify(STATUS, status.to_params())
-        if status.state in {"ready", "busy"}:
+        self._take_back()
+
+    def _take_back(self) -> None:
+        if self._bar.status.state in {"ready", "busy"}:
             self.diagnostics.show(self._notices.on_recovery())
 
     def _observe(self, record: Record) -> None:
@@ -214,6 +220,18 @@ class Daemon:
         self.diagnostics.show(
             self._notices.on_outcome(record.uri, record.line, record.outcome, words)
         )
+        if record.retry_after_s is not None:
+            self._expect_room(record.retry_after_s)
+
+    def _expect_room(self, wait_s: float) -> None:
+        """Take back in `wait_s` what was told of a refusal by a pool that was ready all the while.
+
+        Then no event says that it is over.
+        """
+        if self._refusal_over is not None:
+            self._refusal_over.cancel()
+        loop = asyncio.get_running_loop()
+        self._refusal_over = loop.call_later(wait_s, self._take_back)
 
 
 def _is_invoked(context: types.CompletionContext | None) -> bool:

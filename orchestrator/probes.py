@@ -16,6 +16,9 @@ from orchestrator.nodes import NodeClient
 from orchestrator.pool import Pool
 
 LOADING_INTERVAL_S = 0.1  # somebody may be waiting for it: the first completion of the day
+RETURN_INTERVAL_S = 0.5  # a return is to be seen in the editor within a second
+RETURNS_PER_S = 40  # looks at nodes that are away, of all together: half a rack may be switched off
+AWAY = frozenset({"unreachable", "refusing"})
 LIST_EVERY_PROBES = 15  # how often to ask for the models: they change by hand, and rarely
 
 log = logging.getLogger(__name__)
@@ -66,12 +69,19 @@ class Prober:
                 seen = await self._probe(client, lists=not probe % LIST_EVERY_PROBES)
                 if member.client is client:  # else it has moved on while it was asked
                     self._pool.observe(member, seen)
-            interval_s = self.interval_s
-            if client is not None and member.seen.state == "loading":
-                interval_s = min(interval_s, LOADING_INTERVAL_S)
+            interval_s = self._interval_s(member)
             member.next_probe_at = time.monotonic() + interval_s
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(look.wait(), interval_s)
+
+    def _interval_s(self, member: Member) -> float:
+        state = member.seen.state
+        if state == "loading" and member.client is not None:
+            return min(self.interval_s, LOADING_INTERVAL_S)
+        if state in AWAY:
+            away = sum(each.seen.state in AWAY for each in self._pool.members.values())
+            return min(self.interval_s, max(RETURN_INTERVAL_S, away / RETURNS_PER_S))
+        return self.interval_s
 
     async def _probe(self, client: NodeClient, *, lists: bool) -> Observation:
         models: tuple[str, ...] = ()

@@ -51,6 +51,11 @@ class Editor(LanguageClient):
         self._listen()
 
     @property
+    def times_told(self) -> int:
+        """How many changes of diagnostics were told, pushed or to be pulled."""
+        return len(self.published) + self.refreshes
+
+    @property
     def pid(self) -> int:
         """The daemon's process id."""
         assert self._server is not None
@@ -145,11 +150,9 @@ class Editor(LanguageClient):
         return list(report.items)
 
     async def until_diagnostics(self, count: int) -> None:
-        """Wait until so many changes of diagnostics were told, pushed or to be pulled."""
+        """Wait until so many changes of diagnostics were told."""
         async with asyncio.timeout(30), self.diagnostics_changed:
-            await self.diagnostics_changed.wait_for(
-                lambda: len(self.published) + self.refreshes >= count
-            )
+            await self.diagnostics_changed.wait_for(lambda: self.times_told >= count)
 
     async def configure(self, **settings: object) -> None:
         """Change the settings; returns when the daemon has asked for them, if it does."""

@@ -5,6 +5,7 @@ import contextlib
 import os
 import stat
 from collections.abc import AsyncIterator
+from operator import attrgetter
 from pathlib import Path
 
 import psutil
@@ -92,3 +93,16 @@ async def test_the_pool_can_be_stopped_and_leaves_nothing_behind(
         await until_gone(process.pid)
     assert not (runtime_folder(environment) / embedded.POOL_FILE).exists()
     assert not await asyncio.to_thread(embedded.stop, runtime_folder(environment))
+
+
+async def test_a_local_pool_is_ended_and_started_anew(environment: dict[str, str]) -> None:
+    async with editor(environment) as client:
+        assert await client.complete(CODE)
+        before = pool_of(environment)
+        family = [before.pid, *map(attrgetter("pid"), psutil.Process(before.pid).children())]
+        answer = await client.command("cerebrum.restartPool")
+        assert (answer["restarted"], "started anew" in answer["message"]) == (True, True), answer
+        assert pool_of(environment).pid != before.pid
+        for pid in family:
+            await until_gone(pid)
+        assert await client.complete(f"{CODE}a"), await client.outcome()
