@@ -148,12 +148,15 @@ class Desk:
         self._generations.pop(start.run_id - KEPT_GENERATIONS, None)
         task = asyncio.create_task(self._run(start, generation), name=f"run {start.run_id}")
         self._runs[start.run_id] = task
-        task.add_done_callback(lambda _: self._ended(start.run_id))
+        task.add_done_callback(lambda _: self._ended(start.run_id, generation))
         self._office.work(1)
 
-    def _ended(self, run_id: int) -> None:
+    def _ended(self, run_id: int, generation: Generation) -> None:
         self._runs.pop(run_id, None)
         self._office.work(-1)
+        if (rate := generation.tokens_per_s) is not None:
+            self._machine.pace.on_rate(rate)
+        self._complete_records(run_id)
 
     async def _run(self, start: Start, generation: Generation) -> None:
         outcome = "shown"
@@ -169,14 +172,11 @@ class Desk:
             outcome = "failed:internal"
         if generation.error is not None:
             outcome = outcome_of(generation.error.error)
-        if (rate := generation.tokens_per_s) is not None:
-            self._machine.pace.on_rate(rate)
         if (done := generation.done) is not None:
             read_tokens = done.usage.prompt_tokens - done.usage.cached_tokens
             self._office.gatherer.rate.on_prefill(read_tokens, done.node_timings.prefill_ms)
         is_cut = generation.done is not None and generation.done.finish_reason == "length"
         self._do(self._machine.end(start.run_id, outcome, is_cut=is_cut))
-        self._complete_records(start.run_id)
 
     async def _receive(self, start: Start, generation: Generation) -> None:
         patience_s = self._machine.pace.first_token_s * PATIENCE
@@ -238,14 +238,14 @@ class Desk:
             if answer.run_id == run_id:
                 by = self._record_of(waiting, answer, record.stages.total_ms)
                 self._office.journal.replace(record, by=by)
-        self._unfinished = []
+        self._unfinished = [each for each in self._unfinished if each[1].run_id != run_id]
 
     def _record_of(self, waiting: _Waiting, answer: Answer, total_ms: float) -> Record:
         generation = self._generations.get(answer.run_id) if answer.run_id else None
         stages = Stages(total_ms=total_ms)
         if generation is not None:
             stages = generation.stages(waiting.asked_at, total_ms)
-        usage = generation.done.usage if generation and generation.done else Usage()
+        usage = generation.usage if generation else Usage()
         context = generation.context if generation else None
         return Record(
             uri=waiting.place.uri,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cerebrum_kit.wire import ProgressEvent, StreamError, TokenEvent
+from cerebrum_kit.wire import ProgressEvent, StreamError, TokenEvent, Usage
 from cerebrum_lsp.context import Gathered
 from cerebrum_lsp.core.journal import Stages
 from cerebrum_lsp.pool import CompletionEvent
@@ -15,6 +15,9 @@ class Generation:
 
     sent_at: float
     first_token_at: float | None = None
+    last_token_at: float | None = None
+    first_tokens: int = 0
+    tokens: int = 0
     route: RouteEvent | None = None
     done: DoneEvent | None = None
     error: StreamError | None = None
@@ -26,7 +29,9 @@ class Generation:
         """Take in one event; return the text that it brings, if any."""
         match incoming:
             case TokenEvent():
-                self.first_token_at = self.first_token_at or now
+                if self.first_token_at is None:
+                    self.first_token_at, self.first_tokens = now, incoming.total_tokens
+                self.last_token_at, self.tokens = now, incoming.total_tokens
                 return incoming.token
             case RouteEvent():
                 self.route = incoming
@@ -50,12 +55,26 @@ class Generation:
         return self.done.model if self.done else self.route.model if self.route else None
 
     @property
+    def usage(self) -> Usage:
+        """What it cost, as far as that is known: a run that was stopped tells its tokens only."""
+        return self.done.usage if self.done else Usage(completion_tokens=self.tokens)
+
+    @property
     def tokens_per_s(self) -> float | None:
-        """How fast it was written, None if it has not ended or was too short to tell."""
-        done = self.done
-        if done is None or done.usage.completion_tokens < 2 or not done.node_timings.decode_ms:
+        """How fast it was written, None if it was too short to tell."""
+        tokens, decode_ms = self.tokens - self.first_tokens, self._arrival_ms
+        if self.done is not None:
+            tokens = self.done.usage.completion_tokens - 1
+            decode_ms = self.done.node_timings.decode_ms
+        return tokens * 1000 / decode_ms if tokens > 0 and decode_ms else None
+
+    @property
+    def _arrival_ms(self) -> float | None:
+        """From the first token to the last: what one who only listens knows of the decoding."""
+        is_one_piece = self.tokens == self.first_tokens
+        if is_one_piece or self.first_token_at is None or self.last_token_at is None:
             return None
-        return (done.usage.completion_tokens - 1) * 1000 / done.node_timings.decode_ms
+        return (self.last_token_at - self.first_token_at) * 1000
 
     def stages(self, asked_at: float, total_ms: float) -> Stages:
         """Split the `total_ms` since `asked_at` into its stages.
@@ -68,7 +87,12 @@ class Generation:
             first_token_ms = max(0.0, self.first_token_at - asked_at) * 1000
         context_ms = self.context.waited_ms if self.context else None
         if self.done is None:
-            return Stages(context_ms=context_ms, first_token_ms=first_token_ms, total_ms=total_ms)
+            return Stages(
+                context_ms=context_ms,
+                decode_ms=self._arrival_ms,
+                first_token_ms=first_token_ms,
+                total_ms=total_ms,
+            )
         seen, node = self.done.timings, self.done.node_timings
         added_ms = _difference(first_token_ms, seen.first_token_ms)
         return Stages(

@@ -227,6 +227,37 @@ async def test_what_a_run_tells_at_its_end_is_added_to_answers_given_before() ->
     assert editor.last.stages.decode_ms == 20.0
 
 
+async def test_what_is_known_of_a_run_that_was_stopped_is_kept() -> None:
+    """The engine's own times come with the end of a text; the arrival of its tokens tells most."""
+    pool = ScriptedPool(ROUTE, token("one\n", 4), token("two", 8), None)
+    editor = Editor(pool, growingCompletions=True)
+    assert await editor.ask("    x = (‸") == "one"
+    await pool.hanging.wait()
+    await editor.completer.close()
+    record = editor.last
+    assert (record.outcome, record.node, record.completion_tokens) == ("shown", "pi", 8)
+    assert record.stages.decode_ms is not None
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "rate"),
+    [
+        pytest.param([(10.5, 1), (10.7, 3), (10.9, 5)], 10.0, id="tokens a second since the first"),
+        pytest.param([(10.5, 4), (10.9, 8)], 10.0, id="several tokens in one piece"),
+        pytest.param([(10.5, 1)], None, id="one token says nothing"),
+        pytest.param([(10.5, 1), (10.5, 2)], None, id="no time has passed"),
+        pytest.param([], None, id="nothing came"),
+    ],
+)
+def test_the_rate_of_a_run_that_was_stopped(
+    arrivals: list[tuple[float, int]], rate: float | None
+) -> None:
+    generation = Generation(sent_at=10.0)
+    for at, total in arrivals:
+        generation.take(token("x", total), now=at)
+    assert generation.tokens_per_s == (None if rate is None else pytest.approx(rate))
+
+
 async def test_the_request_says_what_is_known_of_the_place() -> None:
     editor = Editor(ScriptedPool(DONE), prefixChars=100)
     await editor.ask("a" * 200 + "\nx = ‸\ny")
