@@ -16,7 +16,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from node_backend.core.gguf_header import parse_header
+from node_backend.cards import read_header
 from node_backend.core.ledger import KvType, Needs, Plan, needs_of
 from node_backend.core.model_shape import shape_of
 from node_backend.engines.base import Order, RawPrompt
@@ -48,7 +48,7 @@ async def compare(folder: Path, written: Written, kv_type: KvType = "f16") -> Co
     """Write a model, compute its needs, and run it."""
     path = write_shape(folder / "shape.gguf", written)
     plan = replace(PLAN, kv_type=kv_type)
-    needs = needs_of(shape_of(parse_header(path.read_bytes()[: 4 << 20])), plan)
+    needs = needs_of(shape_of(read_header(path)), plan)
     resident = await _resident_bytes(path, kv_type)
     path.unlink()
     return Comparison(written, kv_type, needs, resident)

@@ -1,19 +1,15 @@
 """What there is to say of each model that was found: from its header, and from the ledger."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from node_backend.cards import Cards, Reading
 from node_backend.config import Settings
-from node_backend.core.gguf_header import HeaderError
 from node_backend.core.ledger import MIB, Fits, Plan, TooLarge, fits
-from node_backend.core.model_card import Card, card_of
-from node_backend.fitting import read_header
+from node_backend.core.model_card import Card
 from node_backend.hosted_models import hosted_catalog
 from node_backend.model_folders import UnusableModel
 from node_backend.models import Model, catalog
 from node_backend.probe import memory_available_bytes
-
-Stamp = tuple[int, int]  # a file's size and the time of its last change
 
 
 @dataclass(frozen=True)
@@ -40,26 +36,6 @@ class Listed:
     notes: tuple[str, ...]
 
 
-class Cards:
-    """Reads headers, each file's once as long as it stays as it is."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, tuple[Stamp, Card | str]] = {}
-
-    def of(self, model: Model) -> Card | str:
-        """Return what a model's header says, or why it can't be read."""
-        try:
-            status = model.path.stat()
-        except OSError as error:
-            return f"it can't be read: {error.strerror}"
-        stamp = (status.st_size, status.st_mtime_ns)
-        known_stamp, card = self._known.get(model.path, (None, ""))
-        if known_stamp != stamp:
-            card = _read(model)
-            self._known[model.path] = (stamp, card)
-        return card
-
-
 def listed(settings: Settings) -> Listed:
     """Look into all places, and hold each model against the memory that is free now.
 
@@ -72,14 +48,17 @@ def listed(settings: Settings) -> Listed:
     listing = catalog(settings).listing
     free_bytes = memory_available_bytes() - settings.min_memory_available_mib * MIB
     cards = Cards()
-    rows = tuple(row(model, cards.of(model), settings, free_bytes) for model in listing.models)
+    rows = tuple(row(model, cards.of(model.path), settings, free_bytes) for model in listing.models)
     return Listed(rows, listing.unusable, listing.notes)
 
 
-def row(model: Model, card: Card | str, settings: Settings, free_bytes: int) -> Row:
+def row(model: Model, reading: Reading, settings: Settings, free_bytes: int) -> Row:
     """Return what there is to say of a model, if it may take `free_bytes`."""
-    if isinstance(card, str):
-        return Row(model, problem=card)
+    card = reading.card
+    if card is None:
+        return Row(model, problem=reading.problem)
+    if model.size_bytes < card.shape.weights_bytes:
+        return Row(model, problem="its file is cut short: get it again")
     plan = Plan(
         context_tokens=model.context_tokens,
         slots=settings.slots,
@@ -88,15 +67,3 @@ def row(model: Model, card: Card | str, settings: Settings, free_bytes: int) -> 
         kv_type=settings.kv_type,
     )
     return Row(model, card, fits(card.shape, plan, max(0, free_bytes)))
-
-
-def _read(model: Model) -> Card | str:
-    try:
-        card = card_of(read_header(model.path))
-    except HeaderError as error:
-        return f"it is no model that can be run here: {error}"
-    except OSError as error:
-        return f"it can't be read: {error.strerror}"
-    if model.size_bytes < card.shape.weights_bytes:
-        return "its file is cut short: get it again"
-    return card

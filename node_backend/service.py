@@ -9,6 +9,7 @@ from cerebrum_kit.logs import event
 from cerebrum_kit.mdns import advertised, require_mdns
 from cerebrum_kit.serving import Tls, announce, require_guard, serve
 from node_backend.app import create_app
+from node_backend.cards import Cards
 from node_backend.config import Settings
 from node_backend.core.cores import engine_threads
 from node_backend.core.machine import MIB, Thresholds
@@ -19,7 +20,7 @@ from node_backend.engines.llama_cpp_settings import EngineSettings
 from node_backend.fitting import needs_bytes, too_large
 from node_backend.guard import Guard
 from node_backend.hosted_models import hosted_catalog, hosted_engine
-from node_backend.listing import Cards, Row, row
+from node_backend.listing import Row, row
 from node_backend.manager import Manager, Room
 from node_backend.metrics import Meter
 from node_backend.models import Model, catalog
@@ -45,13 +46,13 @@ def build(settings: Settings) -> Node:
         take=lambda: take_reading(settings.cgroup_root, with_vram=may_use_gpu(settings)),
         is_computing_elsewhere=lambda: manager.is_computing_elsewhere,
     )
-    meter = Meter()
+    meter, cards = Meter(), Cards()
     guard = Guard(lambda: probe.latest, thresholds(settings))
     manager = Manager(
-        lambda model: engine_for(settings, model),
+        lambda model: engine_for(settings, model, cards),
         guard,
         limits(settings),
-        room=Room() if is_hosted else room(settings),
+        room=Room() if is_hosted else room(settings, cards),
         pinned=[models.resolve(name) for name in settings.pinned_models],
         on_end=meter.on_end,
     )
@@ -62,23 +63,24 @@ def build(settings: Settings) -> Node:
         settings.api_key,
         settings.body_limit_bytes,
         meter=meter,
-        describe=Row if is_hosted else describer(settings),
+        describe=Row if is_hosted else describer(settings, cards),
     )
 
 
-def room(settings: Settings) -> Room:
+def room(settings: Settings, cards: Cards) -> Room:
     """Return what decides whether models fit this machine together."""
-    return Room(
-        lambda: free_bytes(settings),
-        lambda model: needs_bytes(engine_settings(settings, model, cores(settings.cgroup_root))),
-    )
+
+    def needs_bytes_of(model: Model) -> int:
+        wanted = engine_settings(settings, model, cores(settings.cgroup_root))
+        return needs_bytes(wanted, cards.of(model.path))
+
+    return Room(lambda: free_bytes(settings), needs_bytes_of)
 
 
-def describer(settings: Settings) -> Callable[[Model], Row]:
+def describer(settings: Settings, cards: Cards) -> Callable[[Model], Row]:
     """Return what says whether a model fits this machine when nothing else is loaded."""
-    cards = Cards()
     most_bytes = memory_total_bytes(settings.cgroup_root) - settings.min_memory_available_mib * MIB
-    return lambda model: row(model, cards.of(model), settings, most_bytes)
+    return lambda model: row(model, cards.of(model.path), settings, most_bytes)
 
 
 def limits(settings: Settings) -> Limits:
@@ -112,7 +114,7 @@ def free_bytes(settings: Settings) -> int:
     return available - settings.min_memory_available_mib * MIB
 
 
-def engine_for(settings: Settings, model: Model) -> Engine:
+def engine_for(settings: Settings, model: Model, cards: Cards | None = None) -> Engine:
     """Return a new engine for `model`; nothing of it runs yet."""
     if settings.engine != "llama.cpp":
         return hosted_engine(settings, model)
@@ -120,8 +122,11 @@ def engine_for(settings: Settings, model: Model) -> Engine:
         engine_settings(settings, model, cores(settings.cgroup_root)),
         load_timeout_s=settings.load_timeout_s,
         stall_timeout_s=settings.stall_timeout_s,
-        objection=lambda chosen: too_large(chosen, free_bytes=free_bytes(settings)),
+        objection=lambda chosen, reading: too_large(
+            chosen, reading, free_bytes=free_bytes(settings)
+        ),
         model_name=model.name,
+        cards=cards,
     )
 
 

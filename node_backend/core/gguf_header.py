@@ -1,11 +1,13 @@
-"""Reads the header of a GGUF file (versions 2 and 3) from a window of its first bytes.
+"""Reads the header of a GGUF file (versions 2 and 3), a slice at a time.
 
 The format is described in `docs/gguf.md` of the ggml project. A header is written by strangers, so
-every count and length in it is held against a limit and against the window before it is believed.
+every count and length in it is held against a limit before it is believed. It is read in slices
+because vocabularies make it megabytes long: whoever holds that at once, even for a moment, keeps
+the memory for good (glibc stops giving back what has once been freed in large pieces).
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 MAGIC = b"GGUF"
@@ -18,6 +20,8 @@ MAX_ITEMS = 1 << 22  # of one array; the largest vocabularies have 262,144 token
 MAX_DIMENSIONS = 4
 MAX_DIMENSION = 1 << 40
 KEPT_ITEMS = 1024  # per-layer figures are kept, vocabularies are only counted
+MAX_HEADER_BYTES = 64 << 20  # the longest known are some 15 MB, nearly all of it vocabulary
+SLICE_BYTES = 1 << 16
 
 TEXT, ARRAY = 8, 9
 SCALARS: Mapping[int, struct.Struct] = {
@@ -26,14 +30,12 @@ SCALARS: Mapping[int, struct.Struct] = {
 COUNT = SCALARS[10]
 
 Scalar = bool | int | float | str
+Read = Callable[[int], bytes]
+"""Returns the next so many bytes, as a file does: fewer only at the end."""
 
 
 class HeaderError(ValueError):
     """What was read is no GGUF header, or none that a model could have; the message says why."""
-
-
-class TruncatedHeaderError(HeaderError):
-    """The header goes on beyond the window."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,12 @@ class Header:
     tensors: tuple[Tensor, ...]
 
 
-def parse_header(window: bytes) -> Header:
-    """Return the header at the beginning of `window`. Raises HeaderError.
+def parse_header(read: Read) -> Header:
+    """Return the header with which begins what `read` returns. Raises HeaderError, or what it does.
 
-    The time and memory are bounded by the window's size.
+    The time is bounded by MAX_HEADER_BYTES, the memory by what is kept and one text.
     """
-    reader = _Reader(window)
+    reader = _Reader(read)
     if reader.take(4) != MAGIC:
         raise HeaderError("it doesn't begin with GGUF")
     version = reader.u32()
@@ -96,21 +98,26 @@ def parse_header(window: bytes) -> Header:
 
 
 class _Reader:
-    """A position in the window; each method reads one thing and moves on."""
+    """A place in the header, and the slice of it that is at hand; each method moves on."""
 
-    def __init__(self, window: bytes) -> None:
-        self._window = window
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._read_bytes = 0
+        self._slice = b""
         self._at = 0
 
     def take(self, size: int) -> bytes:
-        return self._window[self._advance(size) : self._at]
+        begin = self._advance(size)
+        return self._slice[begin : self._at]
 
     def u32(self) -> int:
-        number: int = SCALARS[4].unpack_from(self._window, self._advance(4))[0]
+        begin = self._advance(4)
+        number: int = SCALARS[4].unpack_from(self._slice, begin)[0]
         return number
 
     def u64(self) -> int:
-        number: int = COUNT.unpack_from(self._window, self._advance(8))[0]
+        begin = self._advance(8)
+        number: int = COUNT.unpack_from(self._slice, begin)[0]
         return number
 
     def count(self, what: str, limit: int) -> int:
@@ -142,7 +149,8 @@ class _Reader:
 
     def _scalar(self, type_id: int) -> bool | int | float:
         form = _form(type_id)
-        number: bool | int | float = form.unpack_from(self._window, self._advance(form.size))[0]
+        begin = self._advance(form.size)
+        number: bool | int | float = form.unpack_from(self._slice, begin)[0]
         return number
 
     def _array(self) -> Array:
@@ -153,31 +161,58 @@ class _Reader:
             self._skip_texts(count)
             return Array(count)
         form = _form(type_id)
-        raw = self.take(form.size * count) if count <= KEPT_ITEMS else b""
         if count > KEPT_ITEMS:
-            self._advance(form.size * count)
+            self._skip(form.size * count)
+            return Array(count)
+        raw = self.take(form.size * count)
         return Array(count, tuple(item for (item,) in form.iter_unpack(raw)))
 
     def _skip_texts(self, count: int) -> None:
         """Pass `count` texts; written out, because vocabularies are most of a header's time."""
-        window, at, end, unpack = self._window, self._at, len(self._window), COUNT.unpack_from
+        piece, at, end, unpack = self._slice, self._at, len(self._slice), COUNT.unpack_from
         for _ in range(count):
             if at + 8 > end:
-                raise _truncated(end)
-            size = unpack(window, at)[0]
+                self._go_to(at, 8)
+                piece, at, end = self._slice, self._at, len(self._slice)
+            size = unpack(piece, at)[0]
             if size > MAX_TEXT_BYTES:
                 raise HeaderError(f"a text of an array claims {size} bytes")
             at += 8 + size
-        self._at = at
-        self._advance(0)
+        self._go_to(at, 0)
+
+    def _go_to(self, at: int, size: int) -> None:
+        """Go on to `at`, which may lie beyond the slice, and have `size` bytes at hand there."""
+        end = len(self._slice)
+        self._at = min(at, end)
+        self._skip(at - end)
+        self._hold(size)
+
+    def _skip(self, size: int) -> None:
+        """Pass bytes that nobody wants, however many."""
+        while size > 0:
+            step = min(size, SLICE_BYTES)
+            self._advance(step)
+            size -= step
 
     def _advance(self, size: int) -> int:
-        """Move on by `size` bytes; return where that began."""
+        """Move on by `size` bytes; return where in the slice they begin."""
+        self._hold(size)
         begin = self._at
-        if begin + size > len(self._window):
-            raise _truncated(len(self._window))
-        self._at = begin + size
+        self._at += size
         return begin
+
+    def _hold(self, size: int) -> None:
+        """Have the next `size` bytes at hand."""
+        rest = len(self._slice) - self._at
+        if rest >= size:
+            return
+        more = self._read(max(size - rest, SLICE_BYTES))
+        self._read_bytes += len(more)
+        if self._read_bytes > MAX_HEADER_BYTES:
+            raise HeaderError(f"its header is longer than {MAX_HEADER_BYTES} bytes")
+        self._slice, self._at = self._slice[self._at :] + more, 0
+        if len(self._slice) < size:
+            raise HeaderError(f"the header goes on after the end, at {self._read_bytes} bytes")
 
 
 def _form(type_id: int) -> struct.Struct:
@@ -185,7 +220,3 @@ def _form(type_id: int) -> struct.Struct:
     if form is None:
         raise HeaderError(f"values of type {type_id} are not known")
     return form
-
-
-def _truncated(size: int) -> TruncatedHeaderError:
-    return TruncatedHeaderError(f"the header goes on after its first {size} bytes")

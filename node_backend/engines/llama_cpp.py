@@ -16,7 +16,7 @@ import httpx
 
 from cerebrum_kit.child import Child, ChildFailedError, ChildSpec
 from cerebrum_kit.supervisor import Supervisor
-from node_backend.core.gguf_header import HeaderError
+from node_backend.cards import Cards, Reading
 from node_backend.engines import llama_cpp_host
 from node_backend.engines.answers import only_code
 from node_backend.engines.base import (
@@ -33,10 +33,10 @@ from node_backend.engines.llama_cpp_host import KEY_ENV, SETTINGS_ENV
 from node_backend.engines.llama_cpp_prompt import TokenPrompt, build_prompt
 from node_backend.engines.llama_cpp_settings import EngineSettings
 from node_backend.errors import EngineFailedError, ModelFailedError
-from node_backend.fitting import read_header
 
 LOADING_ERROR = "error loading model: "  # what llama.cpp writes before the reason
 HEALTH_POLL_S = 0.05
+Objection = Callable[[EngineSettings, Reading], str | None]
 NOTICE_END_S = 2.0  # how long a broken connection may be ahead of the news that its process ended
 
 
@@ -46,14 +46,6 @@ class _Life:
 
     api: LlamaCppApi
     facts: ModelFacts
-
-
-@dataclass(frozen=True)
-class _Card:
-    """What a model file says that the engine does not pass on."""
-
-    title: str = ""
-    has_chat: bool = False
 
 
 class LlamaCppEngine:
@@ -67,16 +59,20 @@ class LlamaCppEngine:
         *,
         load_timeout_s: float,
         stall_timeout_s: float,
-        objection: Callable[[EngineSettings], str | None] = lambda _: None,
+        objection: Objection = lambda *_: None,
         model_name: str = "",
+        cards: Cards | None = None,
     ) -> None:
         """`objection` says why the model must not be started now, or None; asked at each start.
 
-        `model_name` is what the model is called, where its file is not named after it.
+        `model_name` is what the model is called, where its file is not named after it. `cards`
+        are those of others who read the same files.
         """
         self._objection = objection
         self._model_name = model_name
         self._settings = settings
+        self._path = Path(settings.model_path)
+        self._cards = cards or Cards()
         self._load_timeout_s = load_timeout_s
         self._stall_timeout_s = stall_timeout_s
         self._api_key = secrets.token_urlsafe(24)
@@ -100,6 +96,7 @@ class LlamaCppEngine:
 
     async def load(self) -> None:
         """Start the process and await the loaded model. Raises ModelFailedError."""
+        await asyncio.to_thread(self._cards.of, self._path)  # so that no start has to read it
         await self._ready()
 
     async def unload(self) -> None:
@@ -168,15 +165,14 @@ class LlamaCppEngine:
         for line in words if isinstance(words, list) else []:
             _, found, reason = str(line).partition(LOADING_ERROR)
             if found:
-                path = self._settings.model_path
-                return f"the model can't be loaded: {reason.replace(path, Path(path).name)}"
+                named = reason.replace(self._settings.model_path, self._path.name)
+                return f"the model can't be loaded: {named}"
         return error.message
 
     def _spec(self) -> ChildSpec:
-        model = Path(self._settings.model_path)
-        if not model.is_file():
-            raise ChildFailedError(f"there is no model file {model.name}")
-        if reason := self._objection(self._settings):
+        if not self._path.is_file():
+            raise ChildFailedError(f"there is no model file {self._path.name}")
+        if reason := self._objection(self._settings, self._cards.of(self._path)):
             raise ChildFailedError(reason)
         settings = replace(self._settings, port=_free_port() if self._settings.binary else 0)
         return ChildSpec(
@@ -201,13 +197,12 @@ class LlamaCppEngine:
                 await api.close()
 
     async def _learn(self, api: LlamaCppApi) -> ModelFacts:
-        path = Path(self._settings.model_path)
-        card = await asyncio.to_thread(_card, path)
+        reading = self._cards.of(self._path)
         return await learn_facts(
             api,
-            name=f"{self._model_name} {path.stem} {card.title}",
+            name=f"{self._model_name} {self._path.stem} {reading.title}",
             suffix_first=self._settings.suffix_first,
-            has_chat=card.has_chat,
+            has_chat=reading.has_chat_template,
         )
 
     async def _end_life(self) -> None:
@@ -224,15 +219,6 @@ def _answer(
         return api.complete(prompt.tokens, order, prompt.max_tokens)
     unstopped = replace(order, stop=())
     return only_code(api.complete(prompt.tokens, unstopped, prompt.max_tokens), order)
-
-
-def _card(path: Path) -> _Card:
-    """Read a model file's header; one that can't be read is the engine's to complain about."""
-    try:
-        metadata = read_header(path).metadata
-    except (HeaderError, OSError):
-        return _Card()
-    return _Card(str(metadata.get("general.name", "")), "tokenizer.chat_template" in metadata)
 
 
 def _state(supervisor: Supervisor) -> EngineState:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from node_backend.cards import Cards
 from node_backend.core.tuning_trials import ANSWER_TOKENS, PROMPT_TOKENS, Speed, Trial
 from node_backend.engines.base import Engine, Finished, Order, RawPrompt
-from node_backend.engines.llama_cpp import LlamaCppEngine
+from node_backend.engines.llama_cpp import LlamaCppEngine, Objection
 from node_backend.engines.llama_cpp_settings import EngineSettings
 from node_backend.errors import EngineFailedError
 
@@ -45,13 +46,14 @@ async def measure(
     next_after: Callable[[Report], Trial | None],
     budget_s: float,
     on_trial: Callable[[Trial], None],
-    objection: Callable[[EngineSettings], str | None] = lambda _: None,
+    objection: Objection = lambda *_: None,
 ) -> Report:
     """Measure what `next_after` asks for, until it asks for nothing more or for `budget_s`.
 
     `base`: how the model is to be run otherwise. `objection`: why it must not be started.
     """
-    report, begun, longest_s = Report(), time.monotonic(), 0.0
+    report, cards = Report(), Cards()
+    begun, longest_s = time.monotonic(), 0.0
     while trial := next_after(report):
         trial_begun = time.monotonic()
         left_s = budget_s - (trial_begun - begun)
@@ -64,6 +66,7 @@ async def measure(
             load_timeout_s=left_s,
             stall_timeout_s=left_s,
             objection=objection,
+            cards=cards,
         )
         try:
             async with asyncio.timeout(left_s):

@@ -10,6 +10,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from node_backend.cards import Cards
 from node_backend.config import Settings
 from node_backend.core.tuning_files import File, Kind, Setup, commands_for, files_for
 from node_backend.core.tuning_machine import Machine
@@ -17,7 +18,6 @@ from node_backend.core.tuning_rules import Recommendation, Subject, recommend
 from node_backend.core.tuning_trials import Trial, next_trial, rule_trial, tuned_by
 from node_backend.errors import FilesInTheWayError, ModelFailedError, NotMeasuredError
 from node_backend.fitting import too_large
-from node_backend.listing import Cards
 from node_backend.models import Model, catalog
 from node_backend.probe import cores
 from node_backend.service import engine_settings, free_bytes
@@ -69,10 +69,10 @@ def tune(settings: Settings, wish: Wish, console: Console) -> None:
 
 
 def _subject(model: Model) -> Subject:
-    card = Cards().of(model)
-    if isinstance(card, str):
-        raise ModelFailedError(f"{model.name}: {card}")
-    return Subject(model.name, card.shape)
+    reading = Cards().of(model.path)
+    if reading.card is None:
+        raise ModelFailedError(f"{model.name}: {reading.problem}")
+    return Subject(model.name, reading.card.shape)
 
 
 def _measured(
@@ -91,7 +91,7 @@ def _measured(
             next_after,
             budget_s,
             lambda trial: _say(f"measuring {trial.text} …"),
-            lambda chosen: too_large(chosen, free_bytes=free_bytes(settings)),
+            lambda chosen, reading: too_large(chosen, reading, free_bytes=free_bytes(settings)),
         )
     )
 

@@ -1,6 +1,8 @@
 """The GGUF header: what the `gguf` package writes is read, what is broken is refused at once."""
 
+import io
 import struct
+import tracemalloc
 from pathlib import Path
 
 import gguf
@@ -9,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node_backend.core.gguf_header import (
+    MAX_HEADER_BYTES,
+    SLICE_BYTES,
     Array,
+    Header,
     HeaderError,
-    TruncatedHeaderError,
     parse_header,
 )
 from node_backend.core.model_shape import TENSOR_TYPES, shape_of, tensor_bytes
@@ -29,9 +33,13 @@ def entry(key: bytes, type_id: int, value: bytes) -> bytes:
     return struct.pack("<Q", len(key)) + key + struct.pack("<I", type_id) + value
 
 
+def parse(window: bytes) -> Header:
+    return parse_header(io.BytesIO(window).read)
+
+
 def check_same(path: Path) -> None:
     """Compare with the `gguf` package, field by field and tensor by tensor."""
-    reference, header = gguf.GGUFReader(path), parse_header(path.read_bytes())
+    reference, header = gguf.GGUFReader(path), parse(path.read_bytes())
     expected = {
         name: field.contents() for name, field in reference.fields.items() if "GGUF." not in name
     }
@@ -87,18 +95,69 @@ def test_block_sizes_are_those_of_the_gguf_package() -> None:
 )
 def test_what_no_model_has_is_refused_with_the_reason(window: bytes, reason: str) -> None:
     with pytest.raises(HeaderError, match=reason):
-        parse_header(window)
+        parse(window)
 
 
 @given(st.integers(0, 4096))
 def test_a_header_cut_anywhere_is_called_truncated(size: int) -> None:
-    with pytest.raises(TruncatedHeaderError):
-        parse_header(WINDOW[:size])
+    with pytest.raises(HeaderError, match="goes on"):
+        parse(WINDOW[:size])
+
+
+def vocabulary(*texts: bytes) -> bytes:
+    """Return a header with the texts in an array, and a number after it."""
+    items = b"".join(struct.pack("<Q", len(text)) + text for text in texts)
+    array = entry(b"texts", 9, struct.pack("<IQ", 8, len(texts)) + items)
+    return start(metadata=2) + array + entry(b"after", 4, struct.pack("<I", 7))
+
+
+@given(
+    st.lists(st.integers(0, 40).map(bytes), max_size=40),
+    st.integers(0, 3 * SLICE_BYTES),
+    st.lists(st.integers(0, 40).map(bytes), max_size=40),
+)
+def test_what_comes_after_a_vocabulary_is_found_wherever_the_slices_end(
+    before: list[bytes], long: int, after: list[bytes]
+) -> None:
+    for shift in range(16):  # the end of a slice in each byte of a length, and of a text
+        texts = [*before, bytes(max(0, SLICE_BYTES - 200 + shift)), bytes(long), *after]
+        header = parse(vocabulary(*texts))
+        assert header.metadata == {"texts": Array(len(texts)), "after": 7}
+
+
+def test_a_header_is_read_without_ever_being_held_as_a_whole() -> None:
+    window = vocabulary(*(b"token %d" % number for number in range(300_000)))
+    read = io.BytesIO(window).read
+    tracemalloc.start()
+    try:
+        assert parse_header(read).metadata["texts"] == Array(300_000)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(window) > 5_000_000
+    assert peak_bytes < 8 * SLICE_BYTES
+
+
+def test_a_header_without_end_is_refused() -> None:
+    begin = start() + entry(b"texts", 9, struct.pack("<IQ", 8, 1 << 22))
+    text = struct.pack("<Q", 1016) + bytes(1016)
+    read_bytes = 0
+
+    def read(size: int) -> bytes:
+        nonlocal read_bytes
+        at, read_bytes = read_bytes, read_bytes + size
+        if at == 0:
+            return begin + (text * (size // len(text) + 1))[: size - len(begin)]
+        return (text * (size // len(text) + 2))[(at - len(begin)) % len(text) :][:size]
+
+    with pytest.raises(HeaderError, match="longer than"):
+        parse_header(read)
+    assert read_bytes <= MAX_HEADER_BYTES + SLICE_BYTES
 
 
 def check_read_or_refused(window: bytes) -> None:
     try:
-        shape = shape_of(parse_header(window))
+        shape = shape_of(parse(window))
     except HeaderError:
         return
     assert len(shape.kv_per_token) == len(shape.windowed) > 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.ledger import compare
+from node_backend.cards import Cards
 from node_backend.config import Settings
 from node_backend.core.ledger import MIB, Fits, KvType, Plan, TooLarge, fits, needs_of
 from node_backend.core.model_shape import Shape
@@ -105,7 +106,7 @@ def seventy_b(tmp_path: Path) -> Path:
 def test_a_model_of_70_billion_is_refused_in_milliseconds(seventy_b: Path) -> None:
     settings = engine_settings(Settings(), Model("big", seventy_b, 8192), 2)
     begun = time.process_time()
-    said = too_large(settings, free_bytes=45 * GIB)
+    said = too_large(settings, Cards().of(seventy_b), free_bytes=45 * GIB)
     assert time.process_time() - begun < 0.5
     assert said is not None
     assert "would fit as Q4_K_M" in said
@@ -117,7 +118,7 @@ async def test_the_engine_is_not_started_with_what_does_not_fit(seventy_b: Path)
         settings,
         load_timeout_s=10,
         stall_timeout_s=10,
-        objection=lambda chosen: too_large(chosen, free_bytes=8 * GIB),
+        objection=lambda *chosen: too_large(*chosen, free_bytes=8 * GIB),
     )
     try:
         with pytest.raises(ModelFailedError, match="GiB are free"):
@@ -130,7 +131,8 @@ async def test_the_engine_is_not_started_with_what_does_not_fit(seventy_b: Path)
 def test_a_file_that_is_no_model_is_left_to_the_engine_to_judge(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(b"nonsense")
-    assert too_large(engine_settings(Settings(), Model("m", path, 512), 2), free_bytes=0) is None
+    settings = engine_settings(Settings(), Model("m", path, 512), 2)
+    assert too_large(settings, Cards().of(path), free_bytes=0) is None
 
 
 @pytest.mark.e2e

@@ -13,15 +13,15 @@ import pytest
 from rich.console import Console
 
 from node_backend import report
+from node_backend.cards import Cards, read_header
 from node_backend.config import Settings
 from node_backend.core.gguf_header import Header, Tensor
 from node_backend.core.ledger import MIB
 from node_backend.core.machine import Sample, Thresholds
 from node_backend.core.model_card import FILE_TYPES, quantisation_of
 from node_backend.core.resident import Limits
-from node_backend.fitting import read_header
 from node_backend.guard import Guard
-from node_backend.listing import Cards, Row, row
+from node_backend.listing import Row, row
 from node_backend.listing_view import as_json, table
 from node_backend.manager import Manager
 from node_backend.model_folders import UnusableModel
@@ -49,7 +49,7 @@ def shown(*rows: Row, unusable: tuple[UnusableModel, ...] = ()) -> list[list[str
 
 def row_of(model: Model, free_mib: int, **given: object) -> Row:
     settings = Settings(**given)  # type: ignore[arg-type]
-    return row(model, Cards().of(model), settings, free_mib * MIB)
+    return row(model, Cards().of(model.path), settings, free_mib * MIB)
 
 
 def test_the_table_says_what_the_ledger_says() -> None:
@@ -106,9 +106,9 @@ def test_a_file_that_is_no_model_is_listed_with_the_reason(
 def test_a_header_is_read_again_when_its_file_changed(tmp_path: Path) -> None:
     path, cards = tmp_path / "m.gguf", Cards()
     path.write_bytes(b"nothing yet")
-    assert isinstance(cards.of(Model("m", path, 512)), str)
+    assert cards.of(path).card is None
     path.write_bytes(bundled_path().read_bytes())
-    assert not isinstance(cards.of(Model("m", path, 512)), str)
+    assert cards.of(path).card is not None
 
 
 def test_file_types_are_called_as_the_gguf_package_calls_them() -> None:
@@ -232,7 +232,7 @@ async def test_a_list_does_not_wait_for_all_headers(monkeypatch: pytest.MonkeyPa
         manager,
         Catalog(models),
         Probe(interval_s=60),
-        describe=lambda model: row(model, cards.of(model), Settings(), 1 << 40),
+        describe=lambda model: row(model, cards.of(model.path), Settings(), 1 << 40),
     )
     assert [each.name for each in (await report.models(node)).models] == ["tiny", "other"]
     monkeypatch.setattr(report, "LIST_WITHIN_S", -1.0)

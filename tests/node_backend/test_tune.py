@@ -89,7 +89,7 @@ async def test_a_model_that_can_not_be_loaded_is_said_and_not_tried_without_end(
 
 async def test_an_objection_keeps_a_model_from_being_loaded() -> None:
     report = await measure(
-        base(bundled_path()), each_of(FULL), LONG_S, lambda _: None, lambda _: "far too large"
+        base(bundled_path()), each_of(FULL), LONG_S, lambda _: None, lambda *_: "far too large"
     )
     assert "far too large" in report.failed[FULL]
 
