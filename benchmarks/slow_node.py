@@ -22,8 +22,8 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.figures import Figure, table
+from cerebrum_lsp.core.decisions import Answer, Decision, Grow
 from cerebrum_lsp.core.document import Snapshot
-from cerebrum_lsp.core.lifecycle import Answer, Decision, Grow
 from cerebrum_lsp.core.pace import Pace
 from cerebrum_lsp.core.shape import shape_of
 from tests.cerebrum_lsp.simulation import CHARS_PER_TOKEN, DEADLINE_S, Simulation

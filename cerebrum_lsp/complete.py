@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from cerebrum_lsp.config import Settings
 from cerebrum_lsp.context import Gatherer, Limits, NoSource, Source
+from cerebrum_lsp.core.decisions import Answer, Grow
 from cerebrum_lsp.core.document import Snapshot
 from cerebrum_lsp.core.journal import Journal, Record
-from cerebrum_lsp.core.lifecycle import Answer, Grow
 from cerebrum_lsp.core.secrets.paths import is_secret_path
 from cerebrum_lsp.desk import Desk, Office
 from cerebrum_lsp.pool import Pool

@@ -14,9 +14,9 @@ from cerebrum_lsp.complete import Completer
 from cerebrum_lsp.completion_items import completion_item, word_before
 from cerebrum_lsp.configuration import Configuration
 from cerebrum_lsp.core.acceptance import Acceptance
+from cerebrum_lsp.core.decisions import Grow
 from cerebrum_lsp.core.explanations import notice_of
 from cerebrum_lsp.core.journal import Journal, Record
-from cerebrum_lsp.core.lifecycle import Grow
 from cerebrum_lsp.core.notices import Notices
 from cerebrum_lsp.diagnostics import Diagnostics, can_pull
 from cerebrum_lsp.embedded import addresses_of

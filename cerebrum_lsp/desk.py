@@ -13,9 +13,10 @@ from cerebrum_kit.logs import event
 from cerebrum_kit.wire import Infill, Snippet, Usage
 from cerebrum_lsp.config import Settings
 from cerebrum_lsp.context import Gathered, Gatherer
+from cerebrum_lsp.core.decisions import Answer, Ask, Decision, Grow, Start, Stop
 from cerebrum_lsp.core.document import Snapshot
 from cerebrum_lsp.core.journal import Journal, Record, Stages
-from cerebrum_lsp.core.lifecycle import Answer, Ask, Completions, Decision, Grow, Start, Stop
+from cerebrum_lsp.core.lifecycle import Completions
 from cerebrum_lsp.core.shape import shape_of
 from cerebrum_lsp.errors import DaemonError, PoolRefusalError
 from cerebrum_lsp.generation import Generation, outcome_of

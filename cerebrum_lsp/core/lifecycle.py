@@ -18,84 +18,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cerebrum_lsp.core.decisions import Answer, Ask, Decision, Grow, Start, Stop
 from cerebrum_lsp.core.document import Snapshot
-from cerebrum_lsp.core.filters.pipeline import Filtered, apply_filters
+from cerebrum_lsp.core.filters.pipeline import Filtered
 from cerebrum_lsp.core.pace import Pace
-from cerebrum_lsp.core.reuse import can_continue, fit
+from cerebrum_lsp.core.reuse import can_continue
+from cerebrum_lsp.core.run import Run
 from cerebrum_lsp.core.stopping import complete_length
 
 KEPT_RUNS = 16  # places that one comes back to within a few minutes
 ABANDONED_AFTER_S = 0.75  # after a cancellation; editors ask again within half a second of a key
 AWAITED_AGAIN_S = 20.0  # who was answered too early looks again within that, or has gone on
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A request for a completion at a place; times in seconds on one clock.
-
-    One that `comes_again` is answered at its deadline and then asked anew: what it asks for is
-    begun all the same.
-    """
-
-    id: int
-    place: Snapshot
-    manual: bool
-    deadline_at: float
-    comes_again: bool = False
-
-
-@dataclass(frozen=True)
-class Start:
-    """Begin to generate for `place`; report what comes as run `run_id`."""
-
-    run_id: int
-    place: Snapshot
-
-
-@dataclass(frozen=True)
-class Stop:
-    """End the run; nothing of it is reported any more."""
-
-    run_id: int
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Answer an ask: with a text, or with None and the name of the reason (L10).
-
-    The text replaces as many characters after the cursor as it `covers`.
-    """
-
-    ask_id: int
-    text: str | None
-    outcome: str
-    run_id: int | None = None
-    covers: int = 0
-
-
-@dataclass(frozen=True)
-class Grow:
-    """Tell a client that asked for it of the text at `place` so far."""
-
-    place: Snapshot
-    text: str
-    is_done: bool
-    covers: int = 0
-
-
-Decision = Start | Stop | Answer | Grow
-
-
-@dataclass
-class Run:
-    """One generation and its text so far."""
-
-    id: int
-    place: Snapshot
-    text: str = ""
-    is_live: bool = True
-    is_cut: bool = False
-    """Whether it ended at its limit, in the middle of what it had to say."""
 
 
 @dataclass
@@ -131,7 +64,7 @@ class Completions:
             return decisions + self.tick(now)
         if not run.is_live:
             return decisions + self._answer(run, "cached")
-        if self._stands(run, ask.place):
+        if self.grows and run.has_line(ask.place):
             return decisions + self._answer(run, "reused")
         return decisions
 
@@ -179,7 +112,7 @@ class Completions:
         if not self.grows:
             return []
         decisions = self._tell_growth(run, is_done=False)
-        if self.waiting is not None and self._stands(run, self.waiting.place):
+        if self.waiting is not None and run.has_line(self.waiting.place):
             decisions += self._answer(run, "shown")
         return decisions
 
@@ -194,7 +127,7 @@ class Completions:
             return self._give_up(outcome, run)
         self._kept.append(run)
         decisions = self._tell_growth(run, is_done=True) if self.grows else []
-        if self.waiting is None or fit(run.place, run.text, self.waiting.place) is None:
+        if self.waiting is None or run.remainder(self.waiting.place) is None:
             return decisions
         return decisions + self._answer(run, outcome)
 
@@ -229,44 +162,13 @@ class Completions:
 
     def _fitting(self, place: Snapshot) -> Run | None:
         """Return the run that has, or may still bring, something to offer at `place`."""
-        if self.live is not None and fit(self.live.place, self.live.text, place) is not None:
-            return self.live
-        for run in reversed(self._kept):
-            found = fit(run.place, run.text, place)
-            is_same_place = run.place.prefix == place.prefix and run.place.suffix == place.suffix
-            if found is not None and (found.remainder or is_same_place):
-                return run
-        return None
-
-    def _stands(self, run: Run, place: Snapshot) -> bool:
-        """Whether the first line of a running text can be shown to a growing client."""
-        found = fit(run.place, run.text, place)
-        has_line = found is not None and "\n" in found.remainder.lstrip("\n")
-        return self.grows and has_line and bool(self._offer(run, place).text)
-
-    def _offer(self, run: Run, place: Snapshot, *, is_last_chance: bool = False) -> Filtered:
-        """Return what of a run can be shown at `place`.
-
-        While it goes on, what can't be judged yet is held back, unless this is the last chance.
-        """
-        found = fit(run.place, run.text, place)
-        if found is None:
-            return Filtered("")
-        is_cut = run.is_cut or (run.is_live and is_last_chance)
-        return apply_filters(
-            found.remainder, place, is_complete=not run.is_live or is_last_chance, is_cut=is_cut
-        )
-
-    def _offer_lines(self, run: Run, place: Snapshot) -> Filtered:
-        """Return the lines of a running text that are complete: a menu keeps what it shows."""
-        found = fit(run.place, run.text, place)
-        lines = found.remainder.rpartition("\n")[0] if found else ""
-        return apply_filters(lines, place, is_complete=False, is_cut=False)
+        runs = [self.live] if self.live is not None else []
+        return next((run for run in [*runs, *reversed(self._kept)] if run.serves(place)), None)
 
     def _answer(self, run: Run, outcome: str) -> list[Decision]:
         ask, self.waiting = self.waiting, None
         assert ask is not None  # noqa: S101 - called only when somebody waits
-        offered = self._offer(run, ask.place)
+        offered = run.offer(ask.place)
         if offered.text:
             self._shown = (ask.place, offered.text)
             return [Answer(ask.id, offered.text, outcome, run.id, offered.covers)]
@@ -288,16 +190,16 @@ class Completions:
             return []
         offered = Filtered("")
         if outcome == "deadline" and ask.comes_again:
-            offered = self._offer_lines(run, ask.place)
+            offered = run.offer_lines(ask.place)
         elif outcome == "deadline":
-            offered = self._offer(run, ask.place, is_last_chance=True)
+            offered = run.offer(ask.place, is_last_chance=True)
         return [Answer(ask.id, offered.text or None, outcome, run.id, offered.covers)]
 
     def _tell_growth(self, run: Run, *, is_done: bool) -> list[Decision]:
         place = self.waiting.place if self.waiting else self._shown[0] if self._shown else None
         if place is None:
             return []
-        offered = self._offer(run, place)
+        offered = run.offer(place)
         if not is_done and self._shown == (place, offered.text):
             return []
         self._shown = (place, offered.text)

@@ -1,5 +1,7 @@
 import fcntl
+import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,28 @@ def test_a_runtime_folder_that_others_can_write_to_is_refused(
     tmp_path.chmod(0o777)
     monkeypatch.setenv("CEREBRUM_RUNTIME_DIR", str(tmp_path))
     with pytest.raises(UnsafeRuntimeDirError, match="others can write"):
+        runtime_dir()
+
+
+def test_the_sessions_own_folder_is_taken_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CEREBRUM_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert runtime_dir() == tmp_path / "cerebrum"
+
+
+def test_without_one_it_is_a_folder_of_this_users_among_the_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CEREBRUM_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found = runtime_dir()
+    assert found == tmp_path / f"cerebrum-{os.getuid()}"
+    assert mode_of(found) == 0o700
+    found.chmod(0o777)
+    with pytest.raises(UnsafeRuntimeDirError, match="private folder"):
         runtime_dir()
 
 

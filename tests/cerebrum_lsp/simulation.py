@@ -10,16 +10,9 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cerebrum_lsp.core.decisions import Answer, Ask, Decision, Grow, Start, Stop
 from cerebrum_lsp.core.document import Cursor, Snapshot
-from cerebrum_lsp.core.lifecycle import (
-    Answer,
-    Ask,
-    Completions,
-    Decision,
-    Grow,
-    Start,
-    Stop,
-)
+from cerebrum_lsp.core.lifecycle import Completions
 from cerebrum_lsp.core.reuse import can_continue
 
 CHARS_PER_TOKEN = 3

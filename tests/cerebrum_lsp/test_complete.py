@@ -9,8 +9,9 @@ import pytest
 from cerebrum_kit.wire import ProgressEvent, StreamError, TokenEvent, Usage
 from cerebrum_lsp.complete import Completer
 from cerebrum_lsp.config import Settings
+from cerebrum_lsp.core.decisions import Grow
 from cerebrum_lsp.core.journal import Journal, Record
-from cerebrum_lsp.core.lifecycle import ABANDONED_AFTER_S, Grow
+from cerebrum_lsp.core.lifecycle import ABANDONED_AFTER_S
 from cerebrum_lsp.errors import PoolRefusalError, PoolUnreachableError
 from cerebrum_lsp.generation import Generation
 from cerebrum_lsp.pool import CompletionEvent, Pool
