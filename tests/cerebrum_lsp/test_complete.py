@@ -176,6 +176,16 @@ async def test_documents_dont_supersede_one_another() -> None:
     assert await older is None
 
 
+async def test_two_editors_with_one_document_are_two_clients_of_the_pool() -> None:
+    """The pool lets the newest request of a client for a document supersede the others."""
+    pool = ScriptedPool(ROUTE, token("1"), DONE)
+    editors = [Editor(pool), Editor(pool)]
+    assert [await each.ask() for each in editors] == ["1", "1"]
+    first, second = pool.requests
+    assert first.document_id == second.document_id
+    assert first.client_id != second.client_id
+
+
 async def test_closing_a_document_cancels_upstream() -> None:
     editor = Editor(ScriptedPool(ROUTE, None))
     asking = asyncio.create_task(editor.ask())

@@ -119,15 +119,16 @@ async def test_a_dead_node_is_told_once_where_it_was_asked_and_taken_back_on_its
         assert await client.complete(f"{CODE}d")
 
 
+@pytest.mark.parametrize("pulls", [False, True], ids=["push", "pull"])
 async def test_a_node_that_refuses_is_load_shed_with_a_time(
-    tmp_path: Path, node: FakeNode, orchestrator: Service
+    tmp_path: Path, node: FakeNode, orchestrator: Service, pulls: bool
 ) -> None:
     node.behaviour = behaviours.refuse(503, retry_after_s=7)
-    async with editor(environment(tmp_path, orchestrator)) as client:
+    async with editor(environment(tmp_path, orchestrator), pulls=pulls) as client:
         await client.until_state("ready")
         assert await client.complete(CODE) is None
         await client.until_diagnostics(1)
-        (diagnostic,) = await shown(client, pulls=False)
+        (diagnostic,) = await shown(client, pulls=pulls)
         assert (diagnostic.code, diagnostic.severity) == (
             "load-shed",
             types.DiagnosticSeverity.Information,
@@ -136,7 +137,7 @@ async def test_a_node_that_refuses_is_load_shed_with_a_time(
         node.behaviour = behaviours.ok()
         assert await client.complete(f"{CODE}1")
         await client.until_diagnostics(2)
-        assert await shown(client, pulls=False) == []
+        assert await shown(client, pulls=pulls) == []
 
 
 async def test_a_refusal_is_taken_back_at_its_time_without_another_key(
@@ -152,12 +153,13 @@ async def test_a_refusal_is_taken_back_at_its_time_without_another_key(
         assert set(client.states) <= {"loading", "ready", "busy"}
 
 
-async def test_a_wrong_key_is_an_error(tmp_path: Path, orchestrator: Service) -> None:
-    async with editor(environment(tmp_path, orchestrator, key="wrong")) as client:
+@pytest.mark.parametrize("pulls", [False, True], ids=["push", "pull"])
+async def test_a_wrong_key_is_an_error(tmp_path: Path, orchestrator: Service, pulls: bool) -> None:
+    async with editor(environment(tmp_path, orchestrator, key="wrong"), pulls=pulls) as client:
         await client.until_state("unauthorized")
         assert await client.complete(CODE) is None
         await client.until_diagnostics(1)
-        (diagnostic,) = await shown(client, pulls=False)
+        (diagnostic,) = await shown(client, pulls=pulls)
         assert (diagnostic.code, diagnostic.severity) == (
             "unauthorized",
             types.DiagnosticSeverity.Error,
