@@ -89,7 +89,15 @@ def session_began(params: types.InitializeParams) -> str:
 def create_server() -> CerebrumServer:
     """Return the server, wired; it does nothing until a client speaks."""
     server = CerebrumServer()
+    _wire_session(server)
+    _wire_documents(server)
+    _wire_workspace(server)
+    _wire_answers(server)
+    _wire_commands(server)
+    return server
 
+
+def _wire_session(server: CerebrumServer) -> None:
     @server.feature(types.INITIALIZE)
     def _(params: types.InitializeParams) -> None:
         server.initialization_options = params.initialization_options
@@ -112,6 +120,8 @@ def create_server() -> CerebrumServer:
     async def _(_: None) -> None:
         await server.close()
 
+
+def _wire_documents(server: CerebrumServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def _(params: types.DidOpenTextDocumentParams) -> None:
         server.daemon.index.opened(params.text_document.uri)
@@ -125,6 +135,8 @@ def create_server() -> CerebrumServer:
         server.daemon.edited(params.text_document.uri)
         server.daemon.index.changed(params)
 
+
+def _wire_workspace(server: CerebrumServer) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def _(params: types.DidChangeWatchedFilesParams) -> None:
         server.daemon.index.disk_changed(params)
@@ -137,6 +149,8 @@ def create_server() -> CerebrumServer:
     def _(params: types.DidChangeConfigurationParams) -> None:
         server.daemon.configured(params.settings)
 
+
+def _wire_answers(server: CerebrumServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def _(params: types.InlineCompletionParams) -> types.InlineCompletionList | None:
         return await server.daemon.inline_completion(params)
@@ -151,6 +165,8 @@ def create_server() -> CerebrumServer:
     async def _(action: types.CodeAction) -> types.CodeAction:
         return await server.daemon.actions.resolve(action)
 
+
+def _wire_commands(server: CerebrumServer) -> None:
     # pygls calls issubclass on the first parameter's type unless its name is `ls`.
     @server.command("cerebrum.documentHash")
     def _(ls: CerebrumServer, uri: str) -> str | None:
@@ -183,5 +199,3 @@ def create_server() -> CerebrumServer:
     @server.command("cerebrum.status")
     async def _(ls: CerebrumServer, *_: object) -> dict[str, object]:
         return await ls.daemon.commands.status()
-
-    return server
