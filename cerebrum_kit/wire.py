@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FinishReason = Literal["stop", "length", "cancelled"]
 ProgressStage = Literal["queued", "loading", "prefill", "thinking", "failover"]
+Purpose = Literal["answer", "pre-evaluate"]
 
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 # The bound is far above any body limit. It is there because without one pydantic takes half of a
@@ -99,6 +100,12 @@ class Sampling(Wire):
     stop: Annotated[list[StopSequence], Field(max_length=16)] = Field(default_factory=list)
     stream: bool = False
     model: Identifier | None = None
+    purpose: Purpose = Field(
+        default="answer",
+        description="`pre-evaluate`: the prompt is read into the KV cache while nobody else needs "
+        "the machine, and nothing is generated. It is refused rather than queued, and ends as "
+        "`cancelled` as soon as anybody asks for an answer.",
+    )
 
 
 class OneOf(Wire):

@@ -17,7 +17,9 @@ from cerebrum_kit.wire import ProgressEvent, StreamError
 from node_backend import report
 from node_backend.generation import Generation
 from node_backend.metrics import MEDIA_TYPE
+from node_backend.models import Model
 from node_backend.node import Node
+from node_backend.place import Place
 from node_backend.wire import (
     CleanupResult,
     Health,
@@ -69,8 +71,7 @@ def _add_guarded_routes(app: FastAPI, node: Node, guarded: Any) -> None:
     )
     async def inference(request: Request, body: InferenceRequest) -> Response | InferenceResponse:
         model = await node.catalog.find(body.model)
-        await node.manager.weigh(model)
-        generation = Generation(node.manager.admit(model, body.cache_key), body, node.meter)
+        generation = Generation(await _admitted(node, model, body), body, node.meter)
         if body.stream:
             return event_stream(_rendered(generation), on_end=generation.abandon)
         try:
@@ -98,6 +99,13 @@ def _add_guarded_routes(app: FastAPI, node: Node, guarded: Any) -> None:
         unloaded = await node.manager.unload_idle()
         kept = [model.name for model in node.manager.models]
         return CleanupResult(unloaded=[model.name for model in unloaded], skipped_active=kept)
+
+
+async def _admitted(node: Node, model: Model, body: InferenceRequest) -> Place:
+    if body.purpose == "pre-evaluate":
+        return node.manager.admit_spare(model, body.cache_key)
+    await node.manager.weigh(model)
+    return node.manager.admit(model, body.cache_key)
 
 
 def _client_gone() -> Response:

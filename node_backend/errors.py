@@ -54,6 +54,12 @@ class BusyError(RefusedError):
     code = "busy"
 
 
+class NotIdleError(RefusedError):
+    """There is no idle time to read a prompt ahead in."""
+
+    code = "not-idle"
+
+
 class PinnedError(RefusedError):
     """Other models are kept in memory for good, and there is no room beside them."""
 

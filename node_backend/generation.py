@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cerebrum_kit.errors import CerebrumError
 from cerebrum_kit.logs import event
@@ -25,8 +25,8 @@ from node_backend.engines.base import (
     RawPrompt,
 )
 from node_backend.errors import EngineFailedError
-from node_backend.manager import Place
 from node_backend.metrics import Meter
+from node_backend.place import Place
 from node_backend.wire import DoneEvent, InferenceRequest, InferenceResponse, Timings
 
 GenerationEvent = TokenEvent | ProgressEvent | DoneEvent
@@ -85,9 +85,7 @@ class Generation:
             async with aclosing(self._stages()) as stages:
                 async for each in stages:
                     if isinstance(each, DoneEvent):
-                        self._place.end("completed")  # before it is sent: the slot is free now
-                        self._meter.on_usage(each.model, each.usage)
-                        self._log_end(each)
+                        self._on_done(each)
                     yield each
         except CerebrumError as error:
             self._place.end("failed" if error.status >= 500 else "refused")
@@ -95,6 +93,15 @@ class Generation:
             raise
         finally:
             self._place.end("cancelled")  # does nothing unless nothing else ended it
+
+    def _on_done(self, done: DoneEvent) -> None:
+        is_whole = done.finish_reason != "cancelled"
+        self._place.end("completed" if is_whole else "cancelled")  # the slot is free before it says
+        if self._request.purpose == "pre-evaluate":
+            self._meter.on_pre_evaluation(done.model, done.usage)
+        else:
+            self._meter.on_usage(done.model, done.usage)
+        self._log_end(done)
 
     def abandon(self) -> None:
         """Give the place back if `events` was never begun or never ended."""
@@ -123,12 +130,23 @@ class Generation:
             yield ProgressEvent(stage="loading")
         await self._place.load()
         watch.loaded = watch.clock()
-        async with aclosing(engine.generate(self._order(slot))) as results:
+        read = PrefillProgress(0, 0)
+        results = self._place.spare.until_end(engine.generate(self._order(slot)))
+        async with aclosing(results):
             async for result in results:
+                if isinstance(result, PrefillProgress):
+                    read = result
                 yield self._translate(result)
                 if isinstance(result, Finished):
                     return
-        raise EngineFailedError("the engine ended before it had finished")
+        if not self._place.spare.is_over:
+            raise EngineFailedError("the engine ended before it had finished")
+        yield self._cut_off(read)
+
+    def _cut_off(self, read: PrefillProgress) -> DoneEvent:
+        """Return the end of what made way for others: so much of the prompt is in the cache."""
+        cut = Finished("stop", read.processed, min(read.cached, read.processed), 0, 0.0, 0.0)
+        return self._done(cut).model_copy(update={"finish_reason": "cancelled"})
 
     def _translate(self, result: PrefillProgress | Piece | Finished) -> GenerationEvent:
         match result:
@@ -141,6 +159,8 @@ class Generation:
                     seconds = self._watch.first_token - self._watch.arrived
                     self._meter.on_first_token(self._place.model.name, seconds)
                 return TokenEvent(token=text, total_tokens=total_tokens)
+            case Finished() if self._request.purpose == "pre-evaluate":
+                return self._done(replace(result, reason="stop", completion_tokens=0))
             case Finished():
                 return self._done(result)
 
@@ -168,12 +188,14 @@ class Generation:
             temperature=request.temperature,
             stop=tuple(request.stop),
             continue_from=request.continue_from,
+            only_reads=request.purpose == "pre-evaluate",
         )
 
     def _log_end(self, done: DoneEvent) -> None:
         log.info(
             event(
                 "request.completed",
+                purpose=self._request.purpose,
                 prompt_tokens=done.usage.prompt_tokens,
                 cached_tokens=done.usage.cached_tokens,
                 completion_tokens=done.usage.completion_tokens,

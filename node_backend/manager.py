@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from cerebrum_kit.logs import event
 from node_backend.core.residency import Residency
@@ -20,15 +19,23 @@ from node_backend.core.residency_events import (
     Refused,
     Unload,
     Wanted,
+    Yield,
 )
 from node_backend.core.resident import Limits
 from node_backend.engines.base import Engine
-from node_backend.errors import BusyError, EngineFailedError, PinnedError, RefusedError
+from node_backend.errors import (
+    BusyError,
+    EngineFailedError,
+    NotIdleError,
+    PinnedError,
+    RefusedError,
+)
 from node_backend.guard import Guard
 from node_backend.models import Model
+from node_backend.place import Outcome, Place
 
-Outcome = Literal["completed", "failed", "cancelled", "refused"]
 BUSY_RETRY_AFTER_S = 2.0  # a completion's typical length; by then a place is likely to be free
+SPARE_RETRY_AFTER_S = 30.0  # what nobody waits for can wait until others have paused
 PINNED_RETRY_AFTER_S = 300.0  # until somebody configures the node otherwise: not soon
 
 log = logging.getLogger(__name__)
@@ -42,44 +49,6 @@ class Room:
     """What models may take of the memory that nothing uses now."""
     needs_bytes: Callable[[Model], int] = lambda _: 0
     """What a model takes when it is loaded; reads its file."""
-
-
-class Place:
-    """One request's place, in the queue and then on a slot of its model, until `end`."""
-
-    def __init__(self, manager: "Manager", ticket: int, model: Model, now: float) -> None:
-        self._manager = manager
-        self._ended = False
-        self.admitted_at = now
-        self.ticket = ticket
-        self.model = model
-        self.ahead = 0
-        self.granted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the request is still in the queue, behind `ahead` others when it came."""
-        return not self.granted.done()
-
-    @property
-    def engine(self) -> Engine:
-        """The engine of the model; there is one from the grant to the end."""
-        return self._manager.engines[self.model]
-
-    async def slot(self) -> int:
-        """Wait for a slot and return it."""
-        return await asyncio.shield(self.granted)
-
-    async def load(self) -> None:
-        """Return when the model is ready. Raises ModelFailedError."""
-        await self.engine.load()
-        self._manager.on_loaded(self.model)
-
-    def end(self, outcome: Outcome) -> None:
-        """Give the place back; only the first call counts."""
-        if not self._ended:
-            self._ended = True
-            self._manager.leave(self, outcome)
 
 
 class Manager:
@@ -110,6 +79,8 @@ class Manager:
         self._needs_bytes: dict[Model, int] = {}
         self._tickets = itertools.count()
         self._waiting: dict[int, Place] = {}
+        self._spare: dict[int, Place] = {}
+        self.pre_evaluations: Counter[Outcome] = Counter()
         self._changes: dict[Model, asyncio.Task[None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._restarts_of_gone = 0
@@ -196,10 +167,29 @@ class Manager:
             place.ahead = self._residency.ahead_of(place.ticket)
         return place
 
+    def admit_spare(self, model: Model, cache_key: str | None) -> Place:
+        """Take in what yields to every other request, on an idle machine. Raises RefusedError."""
+        engine = self.engines.get(model)
+        if engine is None or not engine.status.can_pre_evaluate:
+            raise NotIdleError("its model is not ready for that", retry_after_s=SPARE_RETRY_AFTER_S)
+        if objection := self._guard.objection(loads=False):
+            raise objection
+        place = Place(self, next(self._tickets), model, self._clock())
+        match self._residency.ask_spare(place.ticket, model, cache_key):
+            case Refused():
+                raise NotIdleError("others compute", retry_after_s=SPARE_RETRY_AFTER_S)
+            case Grant(_, slot):
+                place.granted.set_result(slot)
+                self._spare[place.ticket] = place
+        return place
+
     def leave(self, place: Place, outcome: Outcome) -> None:
         """Take a place back, and let others have it."""
-        self.outcomes[outcome] += 1
-        self._on_end(outcome, self._clock() - place.admitted_at)
+        if self._spare.pop(place.ticket, None) is not None:
+            self.pre_evaluations[outcome] += 1
+        else:
+            self.outcomes[outcome] += 1
+            self._on_end(outcome, self._clock() - place.admitted_at)
         self._waiting.pop(place.ticket, None)
         self._carry_out(self._residency.leave(place.ticket, self._moment()))
 
@@ -209,6 +199,10 @@ class Manager:
 
     async def unload_idle(self) -> list[Model]:
         """Unload the models that nobody uses, loads or has pinned; return them."""
+        spare = [place.spare for place in self._spare.values()]
+        for each in spare:
+            each.end()
+        await asyncio.gather(*(each.ended.wait() for each in spare))
         actions = self._residency.clean_up(self._moment())
         self._carry_out(actions)
         unloaded = [action.model for action in actions if isinstance(action, Unload)]
@@ -231,6 +225,8 @@ class Manager:
                     self._begin(model, self._load(model))
                 case Unload(model):
                     self._begin(model, self._unload(model))
+                case Yield(ticket):
+                    self._spare[ticket].spare.end()
         self._set_alarm()
 
     def _begin(self, model: Model, change: Coroutine[None, None, None]) -> None:

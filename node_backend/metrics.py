@@ -42,6 +42,12 @@ class Meter:
             ["model", "kind"],
             registry=self._registry,
         )
+        self._pre_evaluated = Counter(
+            "cerebrum_pre_evaluated_tokens",
+            "Prompt tokens that were read in idle time, ahead of a request.",
+            ["model"],
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
 
     def show(self, now: Callable[[], tuple[Health, Stats]]) -> None:
@@ -65,6 +71,10 @@ class Meter:
         self._tokens.labels(model, "prompt").inc(usage.prompt_tokens)
         self._tokens.labels(model, "cached").inc(usage.cached_tokens)
         self._tokens.labels(model, "completion").inc(usage.completion_tokens)
+
+    def on_pre_evaluation(self, model: str, usage: Usage) -> None:
+        """Take note of the tokens of a prompt that was read ahead, as far as it was."""
+        self._pre_evaluated.labels(model).inc(usage.prompt_tokens - usage.cached_tokens)
 
 
 class _Node(Collector):
@@ -93,6 +103,11 @@ class _Node(Collector):
             value=stats.engine_restarts_total,
         )
         yield from (refused, restarts, _residents(stats))
+        yield CounterMetricFamily(
+            "cerebrum_pre_evaluations",
+            "Prompts that were read in idle time, whole or until others needed the machine.",
+            value=stats.pre_evaluated_total,
+        )
         yield from _machine(health)
 
 

@@ -60,6 +60,7 @@ def figures(node: Node, slots: Sequence[SlotStats] = ()) -> Stats:
         engine_pid=status_of(node, latest).pid,
         slots=list(slots),
         models=[_resident(node, model) for model in manager.models],
+        pre_evaluated_total=manager.pre_evaluations.total(),
     )
 
 

@@ -133,6 +133,9 @@ class Stats(Wire):
     model: str | None = None
     engine_pid: int | None = None
     models: list[ResidentStats] = Field(default_factory=list)
+    pre_evaluated_total: int = Field(
+        default=0, description="Prompts read in idle time; not among the other counts."
+    )
 
 
 class ModelInfo(Wire):

@@ -26,7 +26,7 @@ for at least as long as it took to load, so that loading never takes more than h
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Generic
 
 from node_backend.core.residency_events import (
@@ -37,30 +37,27 @@ from node_backend.core.residency_events import (
     Moment,
     Refused,
     Unload,
+    Waiting,
     Wanted,
+    Yield,
 )
 from node_backend.core.resident import Limits, Resident
 from node_backend.core.slots import Ticket
 
 
-@dataclass(frozen=True)
-class _Waiting(Generic[M]):
-    ticket: Ticket
-    wanted: Wanted[M]
-    key: str | None
-    since: float
-    """When it came, or when its model went, if that was later: till then it was others who waited
-    for that one to go."""
-
-
 class Residency(Generic[M]):
-    """The models in memory and everybody who wants one."""
+    """The models in memory and everybody who wants one.
+
+    A spare ticket uses a slot that nobody needs, on a machine that is idle: it neither waits nor
+    counts as use of its model, and is told to yield as soon as any other ticket asks.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._residents: dict[M, Resident] = {}
-        self._waiting: dict[Ticket, _Waiting[M]] = {}  # in order of arrival
+        self._waiting: dict[Ticket, Waiting[M]] = {}  # in order of arrival
         self._active: dict[Ticket, M] = {}
+        self._spare: dict[Ticket, M] = {}
 
     @property
     def models(self) -> tuple[M, ...]:
@@ -80,13 +77,12 @@ class Residency(Generic[M]):
     @property
     def is_full(self) -> bool:
         """Whether the next ticket would be refused, unless it brings luck with its model."""
-        is_idle = any(not each.slots.is_full for each in self._residents.values())
+        is_idle = any(self._has_place(model) for model in self._residents)
         return self._is_queue_full and bool(self._residents) and not is_idle
 
     def active_on(self, model: M) -> int:
         """Return how many tickets hold a slot of `model`."""
-        resident = self._residents.get(model)
-        return resident.slots.active if resident else 0
+        return sum(each == model for each in self._active.values())
 
     def ahead_of(self, ticket: Ticket) -> int:
         """Return how many wait that came before a waiting ticket."""
@@ -102,18 +98,32 @@ class Residency(Generic[M]):
         self, ticket: Ticket, wanted: Wanted[M], key: str | None, at: Moment
     ) -> Refused | list[Action[M]]:
         """Take a new ticket in; those with the same `key` prefer the same slot of their model."""
-        if ticket in self._active or ticket in self._waiting:
-            raise ValueError(f"ticket {ticket} is already here")
+        self._check_new(ticket)
         if self._is_closed_for_good(wanted):
             return Refused("pinned")
         if self._is_queue_full and not self._takes_now(wanted, at):
             return Refused("busy")
-        self._waiting[ticket] = _Waiting(ticket, wanted, key, at.now)
-        return self._settle(at)
+        self._waiting[ticket] = Waiting(ticket, wanted, key, at.now)
+        return [*(Yield(spare) for spare in self._spare), *self._settle(at)]
+
+    def ask_spare(self, ticket: Ticket, model: M, key: str | None) -> Refused | Grant:
+        """Take in a ticket that yields to all others: at once, or not at all."""
+        self._check_new(ticket)
+        resident = self._residents.get(model)
+        is_idle = not self._active and not self._waiting
+        if not is_idle or resident is None or resident.state != "ready":
+            return Refused("busy")
+        slot = resident.slots.take(ticket, key)
+        if slot is None:
+            return Refused("busy")
+        self._spare[ticket] = model
+        return Grant(ticket, slot)
 
     def leave(self, ticket: Ticket, at: Moment) -> list[Action[M]]:
         """Forget a ticket that has ended or given up."""
         self._waiting.pop(ticket, None)
+        if (spared := self._spare.pop(ticket, None)) is not None:
+            self._residents[spared].slots.free(ticket)
         model = self._active.pop(ticket, None)
         if model is not None:
             resident = self._residents[model]
@@ -153,6 +163,15 @@ class Residency(Generic[M]):
         due = [at for at in self._due_times() if at > now]
         return min(due, default=math.inf)
 
+    def _check_new(self, ticket: Ticket) -> None:
+        if ticket in self._active or ticket in self._waiting or ticket in self._spare:
+            raise ValueError(f"ticket {ticket} is already here")
+
+    def _has_place(self, model: M) -> bool:
+        """Whether a slot of a model is idle, or is about to be: a spare ticket has it."""
+        is_full = self._residents[model].slots.is_full
+        return not is_full or model in self._spare.values()
+
     def _settle(self, at: Moment) -> list[Action[M]]:
         actions: list[Action[M]] = []
         while taken := [*self._grant(at), *self._make_room(at)]:
@@ -163,13 +182,19 @@ class Residency(Generic[M]):
         closed = self._closed(at)
         for waiting in list(self._waiting.values()):
             model = waiting.wanted.model
-            if not self._is_here(model) or model == closed:
+            if not self._is_here(model) or model == closed or self._is_made_way_for(waiting):
                 continue
             slot = self._residents[model].slots.take(waiting.ticket, waiting.key)
             if slot is not None:
                 del self._waiting[waiting.ticket]
                 self._active[waiting.ticket] = model
                 yield Grant(waiting.ticket, slot)
+
+    def _is_made_way_for(self, waiting: Waiting[M]) -> bool:
+        """Whether a spare ticket is about to give back the slot that holds its KV cache."""
+        slots = self._residents[waiting.wanted.model].slots
+        spare = (each for each, model in self._spare.items() if model == waiting.wanted.model)
+        return any(slots.key_of(each) == waiting.key for each in spare)
 
     def _make_room(self, at: Moment) -> Iterator[Load[M] | Unload[M]]:
         first = self._first_without_memory()
@@ -198,7 +223,7 @@ class Residency(Generic[M]):
             could_be_spared, key=lambda model: self._residents[model].loaded_at, default=None
         )
 
-    def _first_without_memory(self) -> _Waiting[M] | None:
+    def _first_without_memory(self) -> Waiting[M] | None:
         """Return who has waited longest for a model that is not in memory."""
         without = [each for each in self._waiting.values() if not self._is_here(each.wanted.model)]
         return min(without, key=lambda waiting: waiting.since, default=None)
@@ -233,7 +258,7 @@ class Residency(Generic[M]):
             is_next = self._first_without_memory() is None and not self._is_unloading
             return is_next and self._has_room(wanted, at)
         is_open = self._is_here(wanted.model) and wanted.model != self._closed(at)
-        return is_open and not resident.slots.is_full
+        return is_open and self._has_place(wanted.model)
 
     @property
     def _is_unloading(self) -> bool:

@@ -30,6 +30,18 @@ class Wanted(Generic[M]):
 
 
 @dataclass(frozen=True)
+class Waiting(Generic[M]):
+    """Who waits for a slot, and for what."""
+
+    ticket: Ticket
+    wanted: Wanted[M]
+    key: str | None
+    since: float
+    """When it came, or when its model went, if that was later: till then it was others who waited
+    for that one to go."""
+
+
+@dataclass(frozen=True)
 class Grant:
     """The ticket computes on `slot` of its model, which may still be loading."""
 
@@ -52,10 +64,17 @@ class Unload(Generic[M]):
 
 
 @dataclass(frozen=True)
+class Yield:
+    """The spare ticket ends what it does, then leaves."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True)
 class Refused:
     """The ticket is forgotten."""
 
     reason: str
 
 
-Action = Grant | Load[M] | Unload[M]
+Action = Grant | Load[M] | Unload[M] | Yield

@@ -45,6 +45,10 @@ class Slots:
         self._idle.append(slot)
         return True
 
+    def key_of(self, ticket: Ticket) -> str | None:
+        """Return the key with which `ticket` took the slot that it holds."""
+        return self._last_key[self._held[ticket]]
+
     def _preferred(self, key: str | None) -> Slot:
         """Return the slot that served `key` last, else one never used, else the longest idle.
 

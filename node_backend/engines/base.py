@@ -50,14 +50,17 @@ class Order:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     continue_from: str = ""
+    only_reads: bool = False
+    """Whether the prompt is only read into the slot's KV cache, and nothing generated."""
 
 
 @dataclass(frozen=True)
 class PrefillProgress:
-    """`processed` of the prompt's `total` tokens have been evaluated, or were cached."""
+    """`processed` of the prompt's `total` tokens have been evaluated, or were `cached`."""
 
     processed: int
     total: int
+    cached: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ class EngineStatus:
     context_tokens: int | None = None
     """Per slot, as the engine has it; known while it is ready."""
     has_fim: bool | None = None
+    can_pre_evaluate: bool = False
+    """Whether it is ready, and reads a prompt into a slot without generating anything."""
 
 
 class Engine(Protocol):

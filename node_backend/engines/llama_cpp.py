@@ -92,6 +92,7 @@ class LlamaCppEngine:
             failure=self._reason(supervisor.error) if supervisor.error else None,
             context_tokens=facts.context_tokens if facts else None,
             has_fim=facts.fim is not None if facts else None,
+            can_pre_evaluate=facts is not None,
         )
 
     async def load(self) -> None:
@@ -215,7 +216,7 @@ def _answer(
     api: LlamaCppApi, order: Order, prompt: TokenPrompt
 ) -> AsyncGenerator[EngineEvent, None]:
     """Return what the engine generates; of a chat that was asked for code, only the code."""
-    if not prompt.is_instruct:
+    if order.only_reads or not prompt.is_instruct:
         return api.complete(prompt.tokens, order, prompt.max_tokens)
     unstopped = replace(order, stop=())
     return only_code(api.complete(prompt.tokens, unstopped, prompt.max_tokens), order)

@@ -117,7 +117,7 @@ def completion_body(tokens: Sequence[int], order: Order, max_tokens: int) -> dic
     """
     return {
         "prompt": list(tokens),
-        "n_predict": max_tokens,
+        "n_predict": 0 if order.only_reads else max_tokens,
         "temperature": order.temperature,
         "stop": list(order.stop),
         "stream": True,
@@ -137,7 +137,8 @@ def parse_event(text: str) -> list[EngineEvent]:
     if "error" in event:
         raise EngineFailedError(f"the engine refused: {event['error'].get('message')}")
     if progress := event.get("prompt_progress"):
-        return [PrefillProgress(progress["processed"], progress["total"])]
+        cached = progress.get("cache", 0)
+        return [PrefillProgress(progress["processed"], progress["total"], cached)]
     results: list[EngineEvent] = []
     if event["content"]:
         results.append(Piece(event["content"], event["tokens_predicted"]))

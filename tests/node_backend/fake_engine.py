@@ -34,13 +34,19 @@ class FakeEngine:
         self.orders: list[Order] = []
         self.loads = 0
         self.restarts = 0
+        self.reads_ahead = False
         self._loading = asyncio.Lock()
         self._moved = asyncio.Condition()
 
     @property
     def status(self) -> EngineStatus:
         failure = "broken" if self.state == "failed" else None
-        return EngineStatus(self.state, restarts_total=self.restarts, failure=failure)
+        return EngineStatus(
+            self.state,
+            restarts_total=self.restarts,
+            failure=failure,
+            can_pre_evaluate=self.reads_ahead and self.state == "ready",
+        )
 
     async def release(self, *phases: Phase) -> None:
         """Let what is held in these phases go on."""

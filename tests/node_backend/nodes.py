@@ -57,7 +57,7 @@ class NodeProcess:
         """Yield a stream's events as (name, data); closing it closes the connection."""
         request = self.http.stream("POST", "/v1/inference", json={**body, "stream": True})
         async with request as answer:
-            assert answer.status_code == 200
+            assert answer.status_code == 200, await answer.aread()
             async with aclosing(EventSource(answer).aiter_sse()) as events:
                 async for event in events:
                     yield event.event, json.loads(event.data)

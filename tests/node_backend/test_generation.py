@@ -16,8 +16,9 @@ from node_backend.core.resident import Limits
 from node_backend.errors import BusyError, EngineFailedError, MemoryLowError
 from node_backend.generation import Generation, GenerationEvent
 from node_backend.guard import Guard
-from node_backend.manager import Manager, Place
+from node_backend.manager import Manager
 from node_backend.models import Model
+from node_backend.place import Place
 from node_backend.wire import DoneEvent, InferenceRequest
 from tests.node_backend.fake_engine import FakeEngine, Phase
 

@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from node_backend.core.residency import Residency
-from node_backend.core.residency_events import Action, Grant, Load, Moment, Refused, Unload
+from node_backend.core.residency_events import (
+    Action,
+    Grant,
+    Load,
+    Moment,
+    Refused,
+    Unload,
+    Yield,
+)
 from node_backend.core.residency_events import Wanted as WantedOf
 from node_backend.core.resident import Limits
 from tests.node_backend.residency_world import UNLOAD_S, Arrival, World
@@ -96,6 +104,9 @@ class ResidencyMachine(RuleBasedStateMachine):
         self.state: dict[str, str] = {}
         self.computing: dict[int, tuple[str, int]] = {}
         self.waiting: dict[int, str] = {}
+        self.spare: dict[int, tuple[str, int]] = {}
+        self.yielding: set[int] = set()
+        self.keys: dict[int, str | None] = {}
         self.asked_at: dict[int, float] = {}
 
     def moment(self) -> Moment:
@@ -108,9 +119,15 @@ class ResidencyMachine(RuleBasedStateMachine):
                 case Grant(ticket, slot):
                     model = self.waiting.pop(ticket)
                     earlier = [other for other in self.waiting if other < ticket]
-                    assert model not in {self.waiting[other] for other in earlier}
+                    made_way_for = {self.keys[each] for each in self.spare}
+                    assert model not in {
+                        self.waiting[other]
+                        for other in earlier
+                        if self.keys[other] not in made_way_for
+                    }
                     assert self.state[model] in ("loading", "ready", "failed")
                     assert (model, slot) not in self.computing.values()
+                    assert (model, slot) not in self.spare.values()
                     self.computing[ticket] = (model, slot)
                 case Load(model):
                     assert model not in self.state
@@ -122,21 +139,47 @@ class ResidencyMachine(RuleBasedStateMachine):
                 case Unload(model):
                     assert self.state[model] in ("ready", "failed")
                     assert model not in PINNED
-                    assert model not in {used for used, _ in self.computing.values()}
+                    used = {used for used, _ in [*self.computing.values(), *self.spare.values()]}
+                    assert model not in used
                     self.state[model] = "unloading"
+                case Yield(ticket):
+                    assert ticket in self.spare
+                    self.yielding.add(ticket)
 
     @rule(model=MODELS, key=st.sampled_from([None, "x", "y"]))
     def ask(self, model: str, key: str | None) -> None:
         ticket, self.next_ticket = self.next_ticket, self.next_ticket + 1
         wanted = Wanted(model, NEEDS[model], is_pinned=model in PINNED)
         waiting = len(self.waiting)
-        self.waiting[ticket] = model
+        self.waiting[ticket], self.keys[ticket] = model, key
         match self.residency.ask(ticket, wanted, key, self.moment()):
             case Refused(reason):
                 assert (reason, waiting) == ("busy", 6)
                 del self.waiting[ticket]
             case actions:
                 self.carry_out(actions)
+
+    @rule(model=MODELS, key=st.sampled_from([None, "x", "y"]))
+    def ask_spare(self, model: str, key: str | None) -> None:
+        ticket, self.next_ticket = self.next_ticket, self.next_ticket + 1
+        is_idle = not self.computing and not self.waiting and self.state.get(model) == "ready"
+        held = {slot for used, slot in self.spare.values() if used == model}
+        self.keys[ticket] = key
+        match self.residency.ask_spare(ticket, model, key):
+            case Refused():
+                assert not is_idle or len(held) == 2
+            case Grant(_, slot):
+                assert is_idle
+                assert slot not in held
+                self.spare[ticket] = (model, slot)
+
+    @precondition(lambda self: self.spare)
+    @rule(choice=st.data())
+    def end_spare(self, choice: st.DataObject) -> None:
+        ticket = choice.draw(st.sampled_from(sorted(self.spare)))
+        del self.spare[ticket]
+        self.yielding.discard(ticket)
+        self.carry_out(self.residency.leave(ticket, self.moment()))
 
     @precondition(lambda self: self.computing or self.waiting)
     @rule(choice=st.data())
@@ -188,9 +231,8 @@ class ResidencyMachine(RuleBasedStateMachine):
     @rule()
     def clean_up(self) -> None:
         self.carry_out(self.residency.clean_up(self.moment()))
-        assert set(self.in_state("ready", "failed")) <= PINNED | {
-            model for model, _ in self.computing.values()
-        }
+        used = {model for model, _ in [*self.computing.values(), *self.spare.values()]}
+        assert set(self.in_state("ready", "failed")) <= PINNED | used
 
     @rule(model=MODELS)
     def preload(self, model: str) -> None:
@@ -209,15 +251,23 @@ class ResidencyMachine(RuleBasedStateMachine):
         if any(self.state.get(model) in (None, "unloading") for model in self.waiting.values()):
             return
         for model in self.waiting.values():
-            slots = [slot for used, slot in self.computing.values() if used == model]
-            assert sorted(slots) == [0, 1]
+            holders = [*self.computing.values(), *self.spare.values()]
+            slots = {slot for used, slot in holders if used == model}
+            is_made_way_for = any(used == model for used, _ in self.spare.values())
+            assert slots == {0, 1} or is_made_way_for
+
+    @invariant()
+    def what_is_spare_makes_way_for_everybody(self) -> None:
+        if self.waiting or self.computing:
+            assert self.yielding == set(self.spare)
 
     def teardown(self) -> None:
         """However it stands: once all that runs has ended, all who wait are served."""
         for _ in range(200):
             self.now += 100.0
-            for ticket in list(self.computing):
-                del self.computing[ticket]
+            for ticket in [*self.computing, *self.spare]:
+                self.computing.pop(ticket, None)
+                self.spare.pop(ticket, None)
                 self.carry_out(self.residency.leave(ticket, self.moment()))
             for model in self.in_state("loading"):
                 self.state[model] = "ready"
