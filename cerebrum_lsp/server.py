@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cerebrum_lsp.daemon import Daemon
 
 
+TRIAL_CLIENT = "cerebrum-try"
+"""The client's name in `cerebrum-lsp try`, which is nobody's editor."""
+
 log = logging.getLogger(__name__)
 
 
@@ -78,8 +81,9 @@ def _asked_for_items(options: object) -> bool | None:
 def session_began(params: types.InitializeParams) -> str:
     """Return the line of the log from which `cerebrum-lsp doctor` knows the editor."""
     client, document = params.client_info, params.capabilities.text_document
+    is_trial = client is not None and client.name == TRIAL_CLIENT
     return event(
-        "session.began",
+        "trial.began" if is_trial else "session.began",
         client=client.name if client else "unknown",
         version=client.version if client else None,
         inline_completion=bool(document and document.inline_completion),

@@ -23,6 +23,7 @@ from cerebrum_kit.runtime import RUNTIME_DIR_ENV
 from cerebrum_lsp import __version__, embedded
 from cerebrum_lsp.daemon import GROWTH, STATUS
 from cerebrum_lsp.place import Place, PlaceError, default_place, parse_place
+from cerebrum_lsp.server import TRIAL_CLIENT
 from cerebrum_lsp.trial_view import TrialView, summary_table
 
 EXIT_SHOWN = 0
@@ -56,7 +57,7 @@ def run(place: str | None, *, retype: bool, own_pool: bool) -> int:
 
 
 async def _try(where: Place, console: Console, environment: Mapping[str, str]) -> int:
-    client = LanguageClient("cerebrum-try", __version__)
+    client = LanguageClient(TRIAL_CLIENT, __version__)
     view = TrialView(where)
     ready, grown = asyncio.Event(), asyncio.Event()
     with Live(view, console=console, refresh_per_second=12, transient=False) as live:
@@ -116,6 +117,7 @@ async def _converse(
         types.InitializeParams(
             capabilities=types.ClientCapabilities(),
             process_id=os.getpid(),
+            client_info=types.ClientInfo(TRIAL_CLIENT, __version__),
             root_uri=where.file.parent.as_uri(),
             initialization_options={"growingCompletions": True, "manualDeadlineMs": DEADLINE_MS},
         )

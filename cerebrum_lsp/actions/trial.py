@@ -23,6 +23,7 @@ from cerebrum_lsp.core.actions.kinds import REWRITE, RULED
 from cerebrum_lsp.daemon import STATUS
 from cerebrum_lsp.documents import Document
 from cerebrum_lsp.place import Place, PlaceError, parse_place
+from cerebrum_lsp.server import TRIAL_CLIENT
 
 EXIT_SHOWN = 0
 EXIT_NOTHING_SHOWN = 1
@@ -55,7 +56,7 @@ def run(place: str, name: str) -> int:
 
 
 async def _try(where: Place, kind: str, console: Console) -> int:
-    client = LanguageClient("cerebrum-try", __version__)
+    client = LanguageClient(TRIAL_CLIENT, __version__)
     await client.start_io(sys.executable, "-m", "cerebrum_lsp", "--stdio", env=os.environ)
     try:
         with console.status("starting the daemon") as status:
@@ -81,7 +82,10 @@ async def _converse(
     uri = where.file.as_uri()
     await client.initialize_async(
         types.InitializeParams(
-            capabilities=CAPABILITIES, process_id=os.getpid(), root_uri=where.file.parent.as_uri()
+            capabilities=CAPABILITIES,
+            process_id=os.getpid(),
+            client_info=types.ClientInfo(TRIAL_CLIENT, __version__),
+            root_uri=where.file.parent.as_uri(),
         )
     )
     client.initialized(types.InitializedParams())

@@ -34,6 +34,9 @@ async def test_a_trial_shows_a_completion_and_its_times_and_leaves_no_process(
     assert status == 0, output
     for stage in ("daemon", "orchestrator", "node queue", "prefill", "decode", "tokens/s"):
         assert stage in output
+    log = (tmp_path / "state" / "cerebrum" / "log" / "cerebrum-lsp.log").read_text()
+    assert "trial.began" in log
+    assert "session.began" not in log, "the doctor would take it for the user's editor"
     assert [process for process in psutil.process_iter() if belongs_to(process, tmp_path)] == []
 
 
