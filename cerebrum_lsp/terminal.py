@@ -6,6 +6,7 @@ import typer
 
 from cerebrum_lsp import __version__
 from cerebrum_lsp.cli import serve_stdio, serve_tcp
+from cerebrum_lsp.core.actions.kinds import Triable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,13 +58,8 @@ def try_completion(
         typer.Option("--own-pool", help="Start a pool for this run only, and end it afterwards."),
     ] = False,
     action: Annotated[
-        str | None,
-        typer.Option(
-            "--action",
-            metavar="NAME",
-            help="Show a code action there instead, as a diff: async, async.callers, "
-            "document, types, explain.",
-        ),
+        Triable | None,
+        typer.Option("--action", help="Show what a code action would change there instead."),
     ] = None,
 ) -> None:
     """Show a completion as it streams, and where its time went.

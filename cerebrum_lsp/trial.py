@@ -24,7 +24,7 @@ from cerebrum_lsp import __version__, embedded
 from cerebrum_lsp.daemon import GROWTH, STATUS
 from cerebrum_lsp.place import Place, PlaceError, default_place, parse_place
 from cerebrum_lsp.server import TRIAL_CLIENT
-from cerebrum_lsp.trial_view import TrialView, summary_table
+from cerebrum_lsp.trial_view import TrialView, summary
 
 EXIT_SHOWN = 0
 EXIT_NOTHING_SHOWN = 1
@@ -75,7 +75,7 @@ async def _try(where: Place, console: Console, environment: Mapping[str, str]) -
         view.is_finished = True
     console.print()
     if record is not None:
-        console.print(summary_table(record))
+        console.print(summary(record))
     return EXIT_SHOWN if text else EXIT_NOTHING_SHOWN
 
 
@@ -100,6 +100,7 @@ def _listen(
     def on_message(params: types.ShowMessageParams) -> None:
         view.status = params.message
 
+    client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(lambda _: None)  # the summary says it
     client.feature(GROWTH)(on_growth)
     client.feature(STATUS)(on_status)
     client.feature(types.WINDOW_SHOW_MESSAGE)(on_message)

@@ -53,8 +53,14 @@ class TrialView:
             yield Text("nothing to show", style="yellow")
 
 
-def summary_table(record: Mapping[str, Any]) -> Table:
-    """Return where the time of one request went."""
+def summary(record: Mapping[str, Any]) -> Table | Text:
+    """Return where the time of one request went, or why none was spent."""
+    if record["node"] is None:
+        return Text(f"{record['outcome']}: {record['explanation']}", style="yellow")
+    return _times(record)
+
+
+def _times(record: Mapping[str, Any]) -> Table:
     stages = record["stages"]
     table = Table(title=_title(record), title_justify="left")
     table.add_column("stage")
@@ -78,7 +84,7 @@ def _title(record: Mapping[str, Any]) -> str:
     outcome = record["outcome"]
     if record["message"]:
         outcome = f"{outcome} ({record['message']})"
-    return f"{outcome} · {record['model'] or 'no model'} on {record['node'] or 'no node'}"
+    return f"{outcome} · {record['model'] or 'its model'} on {record['node']}"
 
 
 def _milliseconds(value: float | None) -> str:

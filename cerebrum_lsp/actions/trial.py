@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 from cerebrum_lsp import __version__
-from cerebrum_lsp.core.actions.kinds import REWRITE, RULED
+from cerebrum_lsp.core.actions.kinds import RULED, Triable
 from cerebrum_lsp.daemon import STATUS
 from cerebrum_lsp.documents import Document
 from cerebrum_lsp.place import Place, PlaceError, parse_place
@@ -44,7 +44,7 @@ CAPABILITIES = types.ClientCapabilities(
 )
 
 
-def run(place: str, name: str) -> int:
+def run(place: str, action: Triable) -> int:
     """Show what the action does at `place`; return the exit status."""
     console = Console()
     try:
@@ -52,7 +52,7 @@ def run(place: str, name: str) -> int:
     except PlaceError as error:
         console.print(f"[red]{error.message}[/]")
         return EXIT_USAGE
-    return asyncio.run(_try(where, f"{REWRITE}.{name}", console))
+    return asyncio.run(_try(where, action.kind, console))
 
 
 async def _try(where: Place, kind: str, console: Console) -> int:
@@ -126,6 +126,7 @@ def _listen(client: LanguageClient, console: Console, tell: Any, ready: asyncio.
         if params.state != "loading":
             ready.set()
 
+    client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(lambda _: None)
     client.feature(types.WINDOW_SHOW_MESSAGE)(on_message)
     client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(lambda _: None)
     client.feature(types.PROGRESS)(on_progress)

@@ -116,6 +116,7 @@ async def test_what_the_workspace_defines_as_async_is_awaited(tmp_path: Path) ->
         pytest.param(["a.py:5", "--action", "explain"], 1, "isn't offered here", id="no model"),
         pytest.param(["b.py:5", "--action", "async"], 2, "no such file", id="no file"),
         pytest.param(["--action", "async"], 2, "needs a place", id="no place"),
+        pytest.param(["a.py:5", "--action", "frob"], 2, "'explain'", id="no such action"),
     ],
 )
 async def test_an_action_is_tried_in_the_terminal(
