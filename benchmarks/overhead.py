@@ -5,10 +5,10 @@
     python -m benchmarks.overhead --requests 500  a shorter memory run
 
 A fake node streams at 50 tokens a second. It is asked directly and through a real orchestrator, in
-turns, by 2, 16 and 64 clients that each start the next stream when the last has ended; what is
-added to the median and to the 95th percentile of the first token is the orchestrator's. Exit status
-1 when a limit is missed. Run it on a machine that is otherwise quiet: client, node and orchestrator
-share its cores.
+turns, by 2, 16 and 64 clients that each start the next stream when the last has ended, each time
+with another prompt; what is added to the median and to the 95th percentile of the first token is
+the orchestrator's. Exit status 1 when a limit is missed. Run it on a machine that is otherwise
+quiet: client, node and orchestrator share its cores.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -41,7 +42,8 @@ STREAM_S = TOKENS / DECODE_TOKENS_PER_S
 STREAMS: dict[int, tuple[float, float] | None] = {2: (2.0, 5.0), 16: (6.0, 25.0), 64: None}
 IDLE_MB, GROWTH_MB = 80.0, 5.0
 MEGABYTE = 1_000_000
-REQUEST: dict[str, object] = {"prompt": "x = 1\n" * 40, "max_tokens": TOKENS, "stream": True}
+NUMBERS = count()
+PROMPT = "x = 1\n" * 40
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,14 @@ async def connect(
     return [await stack.enter_async_context(each) for each in made]
 
 
+def request() -> dict[str, object]:
+    """Return a request that was never made before: its answer is not known."""
+    return {"prompt": f"{PROMPT}y = {next(NUMBERS)}\n", "max_tokens": TOKENS, "stream": True}
+
+
 async def burst(connections: Sequence[Connection], path: str) -> list[Answer]:
     """Ask on all connections at once."""
-    return await asyncio.gather(*(connection.ask(path, REQUEST) for connection in connections))
+    return await asyncio.gather(*(connection.ask(path, request()) for connection in connections))
 
 
 async def stream_on(connections: Sequence[Connection], path: str) -> list[Answer]:
@@ -80,7 +87,7 @@ async def stream_on(connections: Sequence[Connection], path: str) -> list[Answer
 
     async def keep_streaming(connection: Connection, pause_s: float) -> list[Answer]:
         await asyncio.sleep(pause_s)
-        return [await connection.ask(path, REQUEST) for _ in range(per_connection)]
+        return [await connection.ask(path, request()) for _ in range(per_connection)]
 
     per_connection = max(4, ANSWERS // len(connections))
     asking = (keep_streaming(*each) for each in zip(connections, pauses, strict=True))
@@ -154,6 +161,7 @@ async def running_service() -> AsyncIterator[tuple[FakeNode, Service]]:
             **isolated(Path(folder)),
             "CEREBRUM_NODE_KEY": "",
             "CEREBRUM_ORCHESTRATOR_MAX_CONCURRENT": "64",
+            "CEREBRUM_ORCHESTRATOR_CACHE_BYTES": "",  # as it is by default
         }
         key = "CEREBRUM_ORCHESTRATOR_KEY"
         orchestrator = await stack.enter_async_context(

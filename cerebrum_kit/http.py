@@ -3,7 +3,8 @@
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -160,22 +161,39 @@ async def until_disconnect(request: Request, work: Coroutine[object, object, T])
     A plain handler is not cancelled by a disconnect, so its work would run on for nobody.
     Raises asyncio.CancelledError when the client went first.
     """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-        return await task
-    finally:
-        for each in (task, gone):
-            each.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+        async with while_connected(disconnection(request.receive)):
+            return await work
+    except ClientGoneError:
+        raise asyncio.CancelledError from None
 
 
-async def _disconnected(request: Request) -> None:
-    receive: Awaitable[Message]
-    while True:
-        receive = request.receive()
-        if (await receive)["type"] == "http.disconnect":
-            return
+class ClientGoneError(Exception):
+    """Nobody is there any more to be answered."""
+
+
+@asynccontextmanager
+async def while_connected(gone: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Cancel what is done within as soon as `gone` returns, and raise ClientGoneError then."""
+    try:
+        async with asyncio.timeout(None) as presence:
+
+            async def watch() -> None:
+                await gone
+                presence.reschedule(asyncio.get_running_loop().time())
+
+            watching = asyncio.create_task(watch(), name="client")
+            try:
+                yield
+            finally:
+                watching.cancel()
+    except TimeoutError:
+        if presence.expired():
+            raise ClientGoneError from None
+        raise
+
+
+async def disconnection(receive: Receive) -> None:
+    """Return when the client has gone away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

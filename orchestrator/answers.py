@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from fastapi import Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from cerebrum_kit.errors import CerebrumError
-from cerebrum_kit.http import until_disconnect
-from cerebrum_kit.sse import HEADERS, KEEP_ALIVE_S, encode, with_keep_alive
+from cerebrum_kit.http import error_response, until_disconnect
+from cerebrum_kit.sse import KEEP_ALIVE_S, MEDIA_TYPE, Stream, encode
 from cerebrum_kit.wire import ProgressEvent, StreamError, TokenEvent
 from orchestrator.errors import NodeFailedError
 from orchestrator.life import Event, Events
@@ -25,12 +25,13 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is there to read it
 
 @dataclass(frozen=True)
 class Format:
-    """How a protocol writes a stream: what it is, its keep-alive, and an error as its last chunk.
+    """How a protocol writes a stream: what it is, and an error before its first chunk and after.
 
     `keep_alive_s` is None where there is nothing that a client would skip.
     """
 
     media_type: str
+    refusal: Callable[[CerebrumError], Response]
     failure: Callable[[CerebrumError], bytes]
     keep_alive_s: float | None = KEEP_ALIVE_S
 
@@ -58,42 +59,27 @@ async def as_result(
     return render(result)
 
 
-async def as_stream(request: Request, events: Events) -> Response:
+def as_stream(events: Events) -> Response:
     """Answer with the events as they come."""
-    return await as_chunks(request, _render(events), NATIVE)
+    return Chunks(_render(events), NATIVE)
 
 
-async def as_chunks(
-    request: Request, chunks: AsyncGenerator[bytes, None], form: Format
-) -> Response:
-    """Answer with `chunks` as they come.
+class Chunks(Stream):
+    """Answers with chunks as they come, in a protocol's own format."""
 
-    What fails before the first one is an error like any other, with its own status; after it, the
-    stream's last chunk.
-    """
-    rendered = with_keep_alive(chunks, form.keep_alive_s)
-    try:
-        first = await until_disconnect(request, _first(rendered))
-    except asyncio.CancelledError:
-        await rendered.aclose()
-        return _unless_cancelled()
-    return _Continued(first, rendered, form)
-
-
-class _Continued(StreamingResponse):
-    """Sends a stream whose first chunk is there; owns it, and closes it in whatever way it ends."""
-
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], form: Format) -> None:
-        self._rest = rest
-        content = _with_error_as_chunk(first, rest, form)
-        super().__init__(content, media_type=form.media_type, headers=HEADERS)
+    def __init__(self, chunks: AsyncGenerator[bytes, None], form: Format) -> None:
+        super().__init__(chunks, form.media_type, form.keep_alive_s)
+        self._form = form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send them; what fails before the first is an answer of its own, after it the last one."""
         try:
             await super().__call__(scope, receive, send)
-        finally:
-            await self._rest.aclose()
+        except CerebrumError as error:
+            if self.has_begun:
+                await self.pass_on(self._form.failure(error), send, is_last=True)
+            else:
+                await self._form.refusal(error)(scope, receive, send)
 
 
 async def collect(events: Events) -> CompleteResponse:
@@ -122,28 +108,13 @@ async def _render(events: Events) -> AsyncGenerator[bytes, None]:
             yield encode(event, _name(event))
 
 
-async def _first(rendered: AsyncGenerator[bytes, None]) -> bytes:
-    return await anext(rendered, b"")
-
-
-async def _with_error_as_chunk(
-    first: bytes, rest: AsyncGenerator[bytes, None], form: Format
-) -> AsyncGenerator[bytes, None]:
-    yield first
-    try:
-        async for chunk in rest:
-            yield chunk
-    except CerebrumError as error:
-        yield form.failure(error)
-
-
 def _failure_event(error: CerebrumError) -> bytes:
     return encode(
         StreamError(error=error.code, message=error.message, retry_after_s=error.retry_after_s)
     )
 
 
-NATIVE = Format("text/event-stream", _failure_event)
+NATIVE = Format(MEDIA_TYPE, error_response, _failure_event)
 
 
 def _name(event: Event) -> str | None:

@@ -1,15 +1,16 @@
 """The routes. Errors become responses here, by the kit's handlers, and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, params
 from fastapi.responses import PlainTextResponse, Response
 
 from cerebrum_kit.http import BodyLimit, KeyCheck, install_error_handlers
+from cerebrum_kit.routes import BodyRoute
 from cerebrum_kit.sse import event_stream
 from cerebrum_kit.wire import ErrorBody
 from orchestrator.access_log import AccessLog
@@ -80,17 +81,18 @@ def create_app(config: Config, stop: asyncio.Event) -> FastAPI:
         """Return whether the pool can serve; open to all."""
         return orchestrator.health()
 
-    routers = [completions(ask, batches), views(orchestrator, meter)]
+    guards = [Depends(KeyCheck(key))]
+    routers = [completions(ask, batches, guards), views(orchestrator, meter, guards)]
     backend = Backend(ask, orchestrator.stats)
-    routers += [protocol.router(backend) for protocol in (openai, llama_cpp, ollama)]
+    routers += [protocol.router(backend, guards) for protocol in (openai, llama_cpp, ollama)]
     for router in routers:
-        app.include_router(router, dependencies=[Depends(KeyCheck(key))])
+        app.router.routes += router.routes
     return app
 
 
-def completions(ask: Ask, batches: Batches) -> APIRouter:
+def completions(ask: Ask, batches: Batches, guards: Sequence[params.Depends]) -> APIRouter:
     """Return the routes that complete."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BodyRoute, dependencies=guards)
 
     @routes.post(
         "/v1/complete",
@@ -99,13 +101,13 @@ def completions(ask: Ask, batches: Batches) -> APIRouter:
     )
     async def complete(request: Request, asked: CompleteRequest) -> Response:
         """Complete code; as a stream if the request says so."""
-        answer = as_stream if asked.stream else as_json
-        return await answer(request, ask(asked))
+        events = ask(asked)
+        return as_stream(events) if asked.stream else await as_json(request, events)
 
     @routes.post("/v1/complete/stream", responses={**ERRORS, **STREAM})
-    async def complete_stream(request: Request, asked: CompleteRequest) -> Response:
+    async def complete_stream(_: Request, asked: CompleteRequest) -> Response:
         """Complete code as a stream of server-sent events."""
-        return await as_stream(request, ask(asked))
+        return as_stream(ask(asked))
 
     @routes.post("/v1/complete/batch", response_model=BatchResponse, responses=ERRORS)
     async def complete_batch(request: Request, batch: BatchRequest) -> Response:
@@ -115,9 +117,9 @@ def completions(ask: Ask, batches: Batches) -> APIRouter:
     return routes
 
 
-def views(orchestrator: Orchestrator, meter: Meter) -> APIRouter:
+def views(orchestrator: Orchestrator, meter: Meter, guards: Sequence[params.Depends]) -> APIRouter:
     """Return the routes that show what goes on."""
-    routes = APIRouter()
+    routes = APIRouter(dependencies=guards)
 
     @routes.get("/v1/events", responses=STREAM, response_class=Response)
     async def events() -> Response:

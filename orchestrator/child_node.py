@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from cerebrum_kit.child import ChildFailedError, ChildSpec
 from cerebrum_kit.supervisor import Supervisor
 from orchestrator.config import NodeConfig
+from orchestrator.connection import HttpError
 from orchestrator.errors import NoNodeError
 from orchestrator.members import Member, Observation
-from orchestrator.node_http import HTTP_ERRORS, NodeHttp
+from orchestrator.node_http import NodeHttp
 from orchestrator.nodes import NodeClient
 from orchestrator.pool import Pool
 
@@ -131,5 +132,5 @@ async def _first_model(http: NodeHttp, url: str, key: str | None, *, is_ollama: 
         return str(json.loads(answer.body)[many][0][name])
     except IndexError:
         raise NoNodeError(f"{url} has no model") from None
-    except (TimeoutError, *HTTP_ERRORS, ValueError, LookupError, TypeError):
+    except (TimeoutError, HttpError, ValueError, LookupError, TypeError):
         raise NoNodeError(f"{url} does not answer as it should") from None

@@ -103,7 +103,9 @@ class Chooser:
 
     def service_s(self, life: Life) -> float | None:
         """Return how long a request will probably keep a node busy; None while nobody knows."""
-        match self._route(life, frozenset()):
+        foreseen = self._route(life, frozenset())
+        life.foreseen = (self._pool.change, foreseen)
+        match foreseen:
             case Route(prediction=prediction) if prediction and prediction.is_measured:
                 return prediction.service_s
             case _:
@@ -120,12 +122,17 @@ class Chooser:
     def choose(self, life: Life) -> Route | Wait | NoRoute:
         """Choose for `life`, and remember it."""
         begun_at = self._clock()
-        taken = self._route(life, frozenset(life.failures))
+        taken = self._foreseen(life) or self._route(life, frozenset(life.failures))
         life.route_s += self._clock() - begun_at
         decision = Decision(life.id, time.time(), self.mode_of(life), shortened(taken))
         self.decisions.append(decision)
         self._on_decision(decision)
         return taken
+
+    def _foreseen(self, life: Life) -> Route | Wait | NoRoute | None:
+        """Return the route that was found on arrival, unless something has changed since."""
+        foreseen, life.foreseen = life.foreseen, None
+        return foreseen[1] if foreseen and foreseen[0] is self._pool.change else None
 
     def other(self, life: Life, but: str) -> Route | None:
         """Choose somebody other than `but` for a request that `but` is late with."""

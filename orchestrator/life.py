@@ -1,5 +1,6 @@
 """What is known of one request while it lives."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from node_backend.wire import InferenceRequest
 from orchestrator.core.admission import Arrival
 from orchestrator.core.prediction import Work
 from orchestrator.core.reasoning import Reasoning
+from orchestrator.core.routing import NoRoute, Route, Wait
 from orchestrator.core.thinking import (
     CLOSE,
     OPEN,
@@ -32,7 +34,11 @@ NODE_FAILURES = (LoadShedError, NoNodeError, NodeFailedError, UnknownModelError)
 
 @dataclass
 class Life:
-    """One request; times are on the event loop's clock, in seconds."""
+    """One request; times are on the event loop's clock, in seconds.
+
+    `foreseen` is the route that it would have taken on arrival, and the pool's change after which
+    it may be another one.
+    """
 
     request: CompleteRequest
     asked: InferenceRequest
@@ -40,6 +46,7 @@ class Life:
     context: ContextReport
     context_s: float
     id: str = field(default_factory=lambda: secrets.token_hex(8))
+    foreseen: tuple[asyncio.Event, Route | Wait | NoRoute] | None = None
     admitted_at: float = 0.0
     route_s: float = 0.0
     first_token_at: float | None = None
@@ -83,7 +90,7 @@ class Life:
 
     def begin_thinking(self, model: str, max_tokens: int) -> None:
         """Ask for thoughts about the request, as a chat: they follow a model's own template."""
-        self.answer, self.thoughts = self.asked, None
+        self.answer, self.thoughts, self.foreseen = self.asked, None, None
         question, self._answer_begins = _question(self.asked)
         thinking = {
             "prompt": None,

@@ -1,29 +1,20 @@
-"""HTTP to the nodes: httpcore's connection pool over asyncio's own streams.
-
-A request leaves in one piece. httpcore writes head and body one after the other, and on small
-machines each system call counts: this, and what a client library does beside, was most of what an
-orchestrator added to a first token (`benchmarks/overhead.py`).
-"""
+"""HTTP to the nodes: one connection pool for all of them, each connection as in `connection.py`."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from ssl import SSLContext, create_default_context
+from urllib.parse import SplitResult, urlsplit
 
-import httpcore
+from orchestrator.connection import Connection, HttpError, StaleError
 
-KEEP_ALIVE_CONNECTIONS = 64  # as many streams as one orchestrator is asked to carry
-KEEP_ALIVE_S = 5.0  # below what the usual servers wait before they close an idle connection
-# What may go wrong with a connection; the first two mean that there was none.
-NOT_CONNECTED = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.UnsupportedProtocol)
-HTTP_ERRORS = (
-    *NOT_CONNECTED,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.TimeoutException,
-)
+KEPT_PER_NODE = 64  # as many streams as one orchestrator is asked to carry
+
+
+class NotConnectedError(HttpError):
+    """There was no connection in the first place."""
 
 
 @dataclass(frozen=True)
@@ -35,99 +26,115 @@ class Answer:
 
 
 class NodeHttp:
-    """One pool of connections for all nodes; never through a proxy: they are the owner's machines.
+    """Asks nodes, and never through a proxy: they are the owner's machines.
 
-    Its methods raise HTTP_ERRORS.
+    Its methods raise HttpError.
     """
 
     def __init__(self, connect_timeout_s: float) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            max_connections=None,
-            max_keepalive_connections=KEEP_ALIVE_CONNECTIONS,
-            keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=_Backend(connect_timeout_s),
-        )
+        self._connect_timeout_s = connect_timeout_s
+        self._kept: dict[str, list[Connection]] = {}
+        self._tls: SSLContext | None = None
 
     async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
         """Ask for something small."""
-        response = await self._pool.request("GET", url, headers=[*headers.items()])
-        return Answer(response.status, response.content)
+        async with self._exchange("GET", url, headers, b"") as response:
+            return Answer(response.status, await response.rest())
 
     @asynccontextmanager
     async def post(
         self, url: str, headers: Mapping[str, str], content: bytes
-    ) -> AsyncIterator[httpcore.Response]:
-        """Post `content`, and hand out the answer when its head is there."""
-        async with self._pool.stream(
-            "POST", url, headers=[*headers.items()], content=content
-        ) as response:
+    ) -> AsyncIterator[Connection]:
+        """Post `content`, and hand out the answer when its head is there.
+
+        To leave it before its end closes the connection: a node that works for it notices.
+        """
+        async with self._exchange("POST", url, headers, content) as response:
             yield response
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        for kept in self._kept.values():
+            for connection in kept:
+                connection.close()
+        self._kept.clear()
 
-
-class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, connect_timeout_s: float) -> None:
-        self._connect_timeout_s = connect_timeout_s
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    @asynccontextmanager
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes
+    ) -> AsyncIterator[Connection]:
+        to = _parsed(url)
+        request = _request(method, to, headers, content)
+        connection = await self._asked(to, request)
         try:
+            yield connection
+        finally:
+            kept = self._kept.setdefault(_origin(to), [])
+            if connection.is_reusable and len(kept) < KEPT_PER_NODE:
+                kept.append(connection)
+            else:
+                connection.close()
+
+    async def _asked(self, to: SplitResult, request: bytes) -> Connection:
+        """Return a connection on which the head of the answer has come.
+
+        One that was kept may have been closed meanwhile: the request then goes over another one.
+        """
+        while (kept := self._take(to)) is not None:
+            with contextlib.suppress(StaleError):
+                await kept.ask(request)
+                return kept
+        connection = await self._connect(to)
+        await connection.ask(request)
+        return connection
+
+    def _take(self, to: SplitResult) -> Connection | None:
+        """Return the connection that was used last, of those that still live."""
+        kept = self._kept.get(_origin(to), [])
+        while kept:
+            connection = kept.pop()
+            if connection.is_alive:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self, to: SplitResult) -> Connection:
+        is_tls = to.scheme == "https"
+        if is_tls and self._tls is None:
+            self._tls = create_default_context()
+        loop = asyncio.get_running_loop()
+        try:
+            host, port = to.hostname or "", to.port or (443 if is_tls else 80)
             async with asyncio.timeout(self._connect_timeout_s):
-                return _Stream(*(await asyncio.open_connection(host, port)))
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout("no answer") from error
-        except (OSError, OverflowError) as error:  # a port may be no port
-            raise httpcore.ConnectError(str(error)) from error
+                _, connection = await loop.create_connection(
+                    Connection, host, port, ssl=self._tls if is_tls else None
+                )
+        except TimeoutError:
+            raise NotConnectedError("no answer") from None
+        except (OSError, ValueError) as error:  # a port or a name may be none
+            raise NotConnectedError(str(error)) from error
+        return connection
 
 
-class _Stream(httpcore.AsyncNetworkStream):
-    """A connection; what is written leaves when an answer is awaited."""
+def _parsed(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:  # an address may be none
+        raise NotConnectedError(str(error)) from error
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._unsent: list[bytes] = []
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        if self._unsent:
-            self._writer.write(b"".join(self._unsent))
-            self._unsent.clear()
-        try:
-            return await self._reader.read(max_bytes)
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
+def _origin(to: SplitResult) -> str:
+    return f"{to.scheme}://{to.netloc}"
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        if self._writer.is_closing():
-            raise httpcore.WriteError("the connection is closed")
-        self._unsent.append(buffer)
 
-    async def aclose(self) -> None:
-        # At once: a node that works for this connection is to notice now.
-        self._writer.transport.abort()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
-        except (OSError, ssl.SSLError) as error:
-            raise httpcore.ConnectError(str(error)) from error
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":  # of an idle connection: whether the other side has closed it
-            return self._reader.at_eof() or self._writer.is_closing()
-        return self._writer.get_extra_info(info)
+def _request(method: str, to: SplitResult, headers: Mapping[str, str], content: bytes) -> bytes:
+    """Return a request as it goes over the wire, head and body in one piece."""
+    lines = [
+        f"{method} {to.path or '/'} HTTP/1.1",
+        f"Host: {to.netloc.rpartition('@')[2]}",
+        f"Content-Length: {len(content)}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise NotConnectedError("its address or its key has a line break in it")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace") + content

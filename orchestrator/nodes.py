@@ -1,18 +1,19 @@
 """The HTTP client of one node: typed events in, typed errors out."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
-import httpcore
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cerebrum_kit.errors import CerebrumError, InvalidRequestError, TooLargeError
 from cerebrum_kit.wire import ErrorBody, ErrorDetail, ProgressEvent, StreamError, TokenEvent
 from node_backend.wire import DoneEvent, Health, InferenceRequest, ModelList
+from orchestrator.connection import Connection, HttpError
 from orchestrator.core.event_stream import EventStream
 from orchestrator.core.prediction import Allowance
 from orchestrator.errors import (
@@ -23,7 +24,7 @@ from orchestrator.errors import (
     NodeUnreachableError,
     UnknownModelError,
 )
-from orchestrator.node_http import HTTP_ERRORS, NOT_CONNECTED, Answer, NodeHttp
+from orchestrator.node_http import Answer, NodeHttp, NotConnectedError
 
 LAST_BYTES_S = 0.25  # after the last event: the rest of the body, so that the connection can stay
 
@@ -102,7 +103,7 @@ class NodeClient:
                         event = await anext(events, None)
                 except TimeoutError:
                     raise self._failed(_too_slow(loop.time() >= ends_at, silence_s)) from None
-                except HTTP_ERRORS as error:
+                except HttpError as error:
                     raise self._translated(error) from error
                 if event is None:
                     return
@@ -115,19 +116,18 @@ class NodeClient:
         body = request.model_dump_json(exclude_none=True).encode()
         async with self._http.post(f"{self.url}/v1/inference", headers, body) as response:
             if response.status != HTTPStatus.OK:
-                raise self._refused(response, await response.aread())
-            if not _header(response, b"content-type").startswith("text/event-stream"):
+                raise self._refused(response, await response.rest())
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
                 raise self._failed("answered with something that is no event stream")
             yield Accepted()
             stream = EventStream()
-            async with aclosing(_chunks(response)) as chunks:
-                async for chunk in chunks:
-                    for name, data in stream.feed(chunk):
-                        event = self._parse(name, data)
-                        yield event
-                        if isinstance(event, DoneEvent):
-                            await self._finish(chunks)
-                            return
+            while chunk := await response.read():
+                for name, data in stream.feed(chunk):
+                    event = self._parse(name, data)
+                    yield event
+                    if isinstance(event, DoneEvent):
+                        await _finish(response)
+                        return
             raise NodeLostError(f"{self.name} ended its stream in the middle")
 
     def _parse(self, name: str, data: str) -> TokenEvent | ProgressEvent | DoneEvent:
@@ -141,14 +141,6 @@ class NodeClient:
             raise self._failed(f"failed ({event.error}): {event.message}")
         return event
 
-    async def _finish(self, chunks: AsyncGenerator[bytes, None]) -> None:
-        try:
-            async with asyncio.timeout(LAST_BYTES_S):
-                async for _ in chunks:
-                    pass
-        except (TimeoutError, *HTTP_ERRORS):
-            return  # the answer is complete; only the connection is lost
-
     async def _get(self, path: str, timeout_s: float) -> Answer:
         try:
             async with asyncio.timeout(timeout_s):
@@ -157,10 +149,10 @@ class NodeClient:
             raise NodeUnreachableError(
                 f"{self.name} does not answer within {timeout_s:.0f} s"
             ) from None
-        except (*HTTP_ERRORS, ValueError) as error:  # an address may be none
+        except HttpError as error:
             raise NodeUnreachableError(f"{self.name} can't be reached: {_words(error)}") from error
 
-    def _refused(self, response: httpcore.Response, body: bytes) -> CerebrumError:
+    def _refused(self, response: Connection, body: bytes) -> CerebrumError:
         detail = _detail(body)
         words = detail.message if detail else f"status {response.status}"
         match response.status:
@@ -181,8 +173,8 @@ class NodeClient:
             case _:
                 return self._failed(f"failed: {words}")
 
-    def _translated(self, error: Exception) -> CerebrumError:
-        if isinstance(error, NOT_CONNECTED):
+    def _translated(self, error: HttpError) -> CerebrumError:
+        if isinstance(error, NotConnectedError):
             return NodeUnreachableError(f"{self.name} can't be reached: {_words(error)}")
         return NodeLostError(f"{self.name} broke the connection: {_words(error)}")
 
@@ -209,16 +201,13 @@ def _detail(body: bytes) -> ErrorDetail | None:
         return None
 
 
-def _retry_after_s(response: httpcore.Response) -> float | None:
-    header = _header(response, b"retry-after")
+def _retry_after_s(response: Connection) -> float | None:
+    header = response.headers.get("retry-after", "")
     return float(header) if header.isdigit() else None
 
 
-def _header(response: httpcore.Response, wanted: bytes) -> str:
-    values = (value.decode("latin-1") for name, value in response.headers if name.lower() == wanted)
-    return next(values, "")
-
-
-async def _chunks(response: httpcore.Response) -> AsyncGenerator[bytes, None]:
-    async for chunk in response.aiter_stream():
-        yield chunk
+async def _finish(response: Connection) -> None:
+    """Read an answer to its end, so that its connection can be kept."""
+    with contextlib.suppress(TimeoutError, HttpError):  # the answer is complete all the same
+        async with asyncio.timeout(LAST_BYTES_S):
+            await response.rest()

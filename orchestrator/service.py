@@ -126,7 +126,7 @@ class Orchestrator:
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
             await self._membership.stop()
-            await self._http.aclose()
+            self._http.close()
 
     async def complete(self, request: CompleteRequest) -> Events:
         """Answer one request; whoever asks is a guest as long as it lasts."""
@@ -188,7 +188,8 @@ class Orchestrator:
         )
 
     def _tell_node(self, member: Member) -> None:
-        self.hub.publish("node", member.status(time.monotonic()))
+        if self.hub.listeners:
+            self.hub.publish("node", member.status(time.monotonic()))
 
     def _tell_decision(self, decision: Decision) -> None:
         if self.hub.listeners:

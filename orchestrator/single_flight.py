@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
-import anyio
-
 from orchestrator.life import Event, Events
 
 
@@ -65,6 +63,4 @@ class Flight:
     async def _end(self) -> None:
         self._on_over(self)
         self._task.cancel()
-        # A second cancellation would break into the clean-up of the first.
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait({self._task})
+        await asyncio.wait({self._task})

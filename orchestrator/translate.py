@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict
 
 from cerebrum_kit.errors import TooLargeError
 from node_backend.wire import DoneEvent as NodeDone
@@ -33,7 +32,7 @@ def to_node(
     if prepared is not None:
         stops = [*([prepared.stop] if prepared.stop else []), *request.stop][:MAX_STOPS]
         asked = asked.model_copy(update={"prompt": prepared.prompt, "stop": stops})
-        return asked, ContextReport(**asdict(prepared.report))
+        return asked, ContextReport.model_validate(prepared.report, from_attributes=True)
     return asked, ContextReport(chars_in=_chars_in(request), chars_out=_chars_out(asked))
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from cerebrum_kit.errors import CerebrumError, InvalidRequestError
 from cerebrum_kit.http import describe_validation
+from cerebrum_kit.routes import BodyRoute
 from orchestrator.errors import OrchestratorError
 from orchestrator.life import Events
 from orchestrator.wire import CompleteRequest, NodeStatus, Stats, Tier
@@ -86,7 +87,7 @@ def choice_of(name: str | None, served: Sequence[str]) -> dict[str, str]:
 def errors_as(render: RenderError) -> type[APIRoute]:
     """Return a class of routes whose errors look as `render` has it."""
 
-    class Route(APIRoute):
+    class Route(BodyRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 

@@ -13,13 +13,14 @@ from contextlib import aclosing
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, params
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from cerebrum_kit.errors import CerebrumError
+from cerebrum_kit.sse import MEDIA_TYPE
 from cerebrum_kit.wire import Text, TokenEvent, Wire
-from orchestrator.answers import Format, as_chunks, as_result
+from orchestrator.answers import Chunks, Format, as_result
 from orchestrator.compat.cutting import Cutter
 from orchestrator.compat.edge import (
     Backend,
@@ -166,10 +167,15 @@ def error_body(error: CerebrumError) -> Data:
     return {"error": {"code": error.status, "message": error.message, "type": kind}}
 
 
-def router(backend: Backend, clock: Callable[[], float] = time.monotonic) -> APIRouter:
+def router(
+    backend: Backend,
+    guards: Sequence[params.Depends],
+    clock: Callable[[], float] = time.monotonic,
+) -> APIRouter:
     """Return the routes; `/health` is the orchestrator's own, which answers alike."""
     routes = APIRouter(
         route_class=errors_as(_error_response),
+        dependencies=guards,
         responses=described(STREAM.media_type),
         tags=["llama.cpp"],
     )
@@ -179,7 +185,7 @@ def router(backend: Backend, clock: Callable[[], float] = time.monotonic) -> API
         seconds = asked.t_max_predict_ms / 1000 if asked.t_max_predict_ms > 0 else None
         told = pieces(backend.complete(wanted), Cutter(asked.n_indent, seconds), clock)
         if asked.stream:
-            return await as_chunks(request, _rendered(told, asked), STREAM)
+            return Chunks(_rendered(told, asked), STREAM)
         return await as_result(request, _collected(told, asked), JSONResponse)
 
     @routes.post("/completion")
@@ -290,4 +296,4 @@ def _error_response(error: CerebrumError) -> Response:
 
 
 _MISSING = object()
-STREAM = Format("text/event-stream", lambda error: _sse(error_body(error)))
+STREAM = Format(MEDIA_TYPE, _error_response, lambda error: _sse(error_body(error)))

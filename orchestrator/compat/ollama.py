@@ -5,19 +5,19 @@ request, what a runner was started with would make the node load its model again
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, params
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from cerebrum_kit.errors import CerebrumError
 from cerebrum_kit.wire import Text, TokenEvent, Wire
-from orchestrator.answers import Format, as_chunks, as_whole
+from orchestrator.answers import Chunks, Format, as_whole
 from orchestrator.compat.edge import (
     Backend,
     ServedModel,
@@ -147,10 +147,15 @@ def tags(model: ServedModel, at: datetime) -> Data:
     }
 
 
-def router(backend: Backend, clock: Clock = lambda: datetime.now(UTC)) -> APIRouter:
+def router(
+    backend: Backend,
+    guards: Sequence[params.Depends],
+    clock: Clock = lambda: datetime.now(UTC),
+) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(
         route_class=errors_as(_error_response),
+        dependencies=guards,
         responses=described(STREAM.media_type),
         tags=["Ollama"],
     )
@@ -164,7 +169,7 @@ def _add_generation(routes: APIRouter, backend: Backend, clock: Clock) -> None:
     async def answer(request: Request, asked: GenerateRequest | ChatRequest) -> Response:
         events = backend.complete(complete_request(asked, backend.choice(asked.model)))
         if asked.stream is not False:
-            return await as_chunks(request, chunks(events, asked, clock), STREAM)
+            return Chunks(chunks(events, asked, clock), STREAM)
         return await as_whole(
             request,
             events,
@@ -201,7 +206,7 @@ def _add_lists(routes: APIRouter, backend: Backend, clock: Clock) -> None:
         return JSONResponse({"version": version("cerebrum")})
 
     @routes.post("/api/show")
-    async def show(asked: ShowRequest) -> Response:
+    async def show(_: Request, asked: ShowRequest) -> Response:
         """Return what is known of one model."""
         wanted = backend.choice(asked.model or asked.name).get("model")
         if wanted not in {model.name for model in backend.models()}:
@@ -261,4 +266,9 @@ DETAILS: Data = {
     "quantization_level": "",
 }
 # Its clients take every line for JSON, so there is nothing that could keep a silent stream alive.
-STREAM = Format("application/x-ndjson", lambda error: _line(_error_body(error)), keep_alive_s=None)
+STREAM = Format(
+    "application/x-ndjson",
+    _error_response,
+    lambda error: _line(_error_body(error)),
+    keep_alive_s=None,
+)

@@ -11,13 +11,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, params
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from cerebrum_kit.errors import CerebrumError
+from cerebrum_kit.sse import MEDIA_TYPE
 from cerebrum_kit.wire import Text, TokenEvent, Usage, Wire
-from orchestrator.answers import Format, as_chunks, as_whole
+from orchestrator.answers import Chunks, Format, as_whole
 from orchestrator.compat.edge import (
     Backend,
     ServedModel,
@@ -172,10 +173,13 @@ async def chunks(
                     yield DONE
 
 
-def router(backend: Backend, clock: Clock = time.time) -> APIRouter:
+def router(
+    backend: Backend, guards: Sequence[params.Depends], clock: Clock = time.time
+) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(
         route_class=errors_as(_error_response),
+        dependencies=guards,
         responses=described(STREAM.media_type),
         tags=["OpenAI"],
     )
@@ -196,7 +200,7 @@ def router(backend: Backend, clock: Clock = time.time) -> APIRouter:
                 with_usage=options.include_usage,
                 created_s=int(created_s),
             )
-            return await as_chunks(request, rendered, STREAM)
+            return Chunks(rendered, STREAM)
         body = chat_answer if is_chat else completion_answer
         return await as_whole(
             request, events, lambda told: JSONResponse(body(told, int(created_s)))
@@ -297,4 +301,4 @@ def _error_response(error: CerebrumError) -> Response:
     return JSONResponse(error_body(error), error.status, retry_after(error))
 
 
-STREAM = Format("text/event-stream", lambda error: _sse(error_body(error)))
+STREAM = Format(MEDIA_TYPE, _error_response, lambda error: _sse(error_body(error)))

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from cerebrum_kit.errors import CerebrumError
 from cerebrum_kit.http import BodyLimit, KeyCheck, install_error_handlers, until_disconnect
-from cerebrum_kit.sse import KEEP_ALIVE, with_keep_alive
 
 LIMIT_BYTES = 200
 
@@ -159,45 +158,14 @@ async def test_work_for_a_client_that_waits_is_finished() -> None:
     assert await until_disconnect(Request({"type": "http"}, forever), work()) == 7
 
 
-async def test_a_silent_stream_is_kept_alive() -> None:
-    go_on = asyncio.Event()
+async def test_work_that_times_out_by_itself_is_not_taken_for_a_client_that_left() -> None:
+    async def work() -> None:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
 
-    async def events() -> AsyncGenerator[bytes, None]:
-        yield b"first"
-        await go_on.wait()
-        yield b"last"
+    async def forever() -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError
 
-    seen: list[bytes] = []
-    async for each in with_keep_alive(events(), interval_s=0.01):
-        seen.append(each)
-        if each == KEEP_ALIVE:
-            go_on.set()
-    assert (seen[0], seen[-1]) == (b"first", b"last")
-    assert KEEP_ALIVE in seen
-
-
-async def test_a_stream_that_breaks_raises_what_broke_it() -> None:
-    async def events() -> AsyncGenerator[bytes, None]:
-        yield b"first"
-        raise ValueError("broken")
-
-    stream = with_keep_alive(events())
-    assert await anext(stream) == b"first"
-    with pytest.raises(ValueError, match="broken"):
-        await anext(stream)
-
-
-async def test_closing_a_stream_closes_its_source() -> None:
-    closed = asyncio.Event()
-
-    async def events() -> AsyncGenerator[bytes, None]:
-        try:
-            while True:
-                yield b"more"
-        finally:
-            closed.set()
-
-    stream = with_keep_alive(events())
-    assert await anext(stream) == b"more"
-    await stream.aclose()
-    assert closed.is_set()
+    with pytest.raises(TimeoutError):
+        await until_disconnect(Request({"type": "http"}, forever), work())
