@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from orchestrator.core.hedging import is_idle
 from orchestrator.core.prediction import first_token_ms, total_ms
 from orchestrator.core.routing import Mode, NoRoute, Route, RouteQuery, Wait, route
 from orchestrator.core.tiers import DEFAULT_TIERS, Tiers
@@ -133,6 +134,15 @@ class Chooser:
         """Return the route that was found on arrival, unless something has changed since."""
         foreseen, life.foreseen = life.foreseen, None
         return foreseen[1] if foreseen and foreseen[0] is self._pool.change else None
+
+    def idle(self, life: Life) -> Route | None:
+        """Return where `life` would go, if that node has nothing to do; not remembered."""
+        match self._route(life, frozenset()):
+            case Route() as chosen:
+                nodes = {node.name: node for node in self._pool.snapshots()}
+                return chosen if is_idle(nodes[chosen.node]) else None
+            case _:
+                return None
 
     def other(self, life: Life, but: str) -> Route | None:
         """Choose somebody other than `but` for a request that `but` is late with."""

@@ -22,13 +22,11 @@ from orchestrator.choices import Chooser
 from orchestrator.core.prediction import Tolerance, first_token_ms
 from orchestrator.core.routing import NoRoute, Route, Wait
 from orchestrator.errors import (
-    CircuitOpenError,
     LoadShedError,
-    NodeLostError,
-    NodeUnreachableError,
     NoNodeError,
     SupersededError,
 )
+from orchestrator.failures import deserves_second_chance, last_failure, note, why_not
 from orchestrator.gate import Gate
 from orchestrator.hedging import Hedger
 from orchestrator.life import NODE_FAILURES, Events, Life
@@ -37,6 +35,7 @@ from orchestrator.members import Member
 from orchestrator.nodes import Accepted, NodeClient, NodeEvent
 from orchestrator.outcome import Outcome, outcome_of
 from orchestrator.pool import Pool
+from orchestrator.reading_ahead import ReadingAhead
 from orchestrator.reasoner import Reasoner
 from orchestrator.translate import ending, refuse_too_large, to_node
 from orchestrator.wire import CompleteRequest, DoneEvent, RouteEvent, Thought
@@ -74,7 +73,9 @@ class Dispatcher:
         self.patience = patience
         self._clock = time.monotonic
         self._lives: dict[str, Life] = {}
+        self._reading_ahead = ReadingAhead(pool, chooser, gate.admission)
         self.tally: Counter[Outcome] = Counter()
+        self.read_ahead: Counter[Outcome] = Counter()
 
     async def complete(self, request: CompleteRequest) -> Events:
         """Answer `request`: route, then progress and tokens, then exactly one done event."""
@@ -107,19 +108,22 @@ class Dispatcher:
         asked, context = to_node(request, self._clock)
         lifetime = Lifetime(born_at, request.deadline_ms)
         life = Life(request, asked, lifetime, context, context_s=self._clock() - born_at)
-        self._reasoner.prepare(life)
+        if not life.is_ahead:
+            self._reasoner.prepare(life)
         self._lives[life.id] = life
         return life
 
     def _end(self, life: Life, outcome: Outcome, code: str | None) -> None:
         del self._lives[life.id]
         self._gate.leave(life.id)
-        self.tally[outcome] += 1
+        tally = self.read_ahead if life.is_ahead else self.tally
+        tally[outcome] += 1
         total_ms = life.timings(self._clock()).total_ms
         log.info(
             log_event(
                 "request.ended",
                 id=life.id,
+                purpose=life.request.purpose,
                 outcome=outcome,
                 error=code,
                 node=life.node,
@@ -128,6 +132,11 @@ class Dispatcher:
         )
 
     async def _live(self, life: Life) -> Events:
+        if life.is_ahead:
+            async with aclosing(self._reading_ahead.run(life, self.patience.tolerance)) as events:
+                async for event in events:
+                    yield event
+            return
         async with aclosing(self._admit(life)) as events:
             async for event in events:
                 yield event
@@ -172,18 +181,18 @@ class Dispatcher:
                                 yield event
                         return
                     except NODE_FAILURES as failure:
-                        _note(life, failure)
-                        if _deserves_second_chance(life, member, failure):
+                        note(life, failure)
+                        if deserves_second_chance(life, member, failure):
                             await self._until_back(life, member, client, change)
                 case Wait(node) as waiting:
                     if life.is_first_token_sent:
-                        raise _last_failure(life)
+                        raise last_failure(life)
                     if not life.is_route_told:
                         yield self._tell_route(life, waiting)
                         yield ProgressEvent(stage="loading", detail={"node": node})
                     await self._until_changed(life, change, node)
                 case NoRoute() as nowhere:
-                    raise _why_not(life, nowhere)
+                    raise why_not(life, nowhere)
 
     async def _until_back(
         self, life: Life, member: Member, client: NodeClient, change: asyncio.Event
@@ -254,46 +263,3 @@ def _ending(life: Life, done: NodeDone, now: float) -> DoneEvent:
         return told
     thought = Thought(complexity=life.reasoning.complexity, tokens=life.thinking_tokens)
     return told.model_copy(update={"thought": thought})
-
-
-def _note(life: Life, failure: CerebrumError) -> None:
-    """Remember a node's failure.
-
-    Raises it when a part of the answer was sent and can't be continued: it was continued once
-    already, nothing is left to be generated, or nobody knows with which model.
-    """
-    assert life.node is not None  # noqa: S101 - it was asked
-    life.failures[life.node] = failure
-    if not life.is_first_token_sent:
-        life.forget()
-        return
-    is_complete = life.tokens >= life.asked.max_tokens
-    if life.continues_with is not None or is_complete or life.model is None:
-        raise failure
-    life.continues_with, life.tokens_before = life.model, life.tokens
-
-
-def _last_failure(life: Life) -> CerebrumError:
-    return next(reversed(life.failures.values()))
-
-
-def _deserves_second_chance(life: Life, member: Member, failure: CerebrumError) -> bool:
-    """Whether the node was lost, but is about to be restarted; once for each request."""
-    if life.is_first_token_sent or member.name in life.second_chances:
-        return False
-    return isinstance(failure, NodeLostError | NodeUnreachableError) and member.comes_back
-
-
-def _why_not(life: Life, nowhere: NoRoute) -> CerebrumError:
-    """Return what the caller is told; what may be different later says when."""
-    if life.is_first_token_sent:
-        return _last_failure(life)
-    retry_after_s = max(1.0, nowhere.retry_after_s)
-    failure = life.most_telling_failure()
-    if failure is None:
-        kind = CircuitOpenError if nowhere.reason == "circuit-open" else NoNodeError
-        reason = {"reason": nowhere.reason}
-        return kind(nowhere.message, retry_after_s=retry_after_s, details=reason)
-    if isinstance(failure, LoadShedError | NoNodeError) and failure.retry_after_s is None:
-        failure.retry_after_s = retry_after_s
-    return failure

@@ -63,6 +63,8 @@ class Front:
 
     def complete(self, request: CompleteRequest) -> Events:
         """Answer one request: route, progress and tokens, then exactly one done event."""
+        if request.purpose == "pre-evaluate":
+            return self._meter.watch_pre_evaluation(self._complete(request))
         is_shared = request.temperature == 0 and self.cache.max_bytes > 0
         answer = self._known_or_shared if is_shared else self._complete
         return self._meter.watch(answer(request))

@@ -70,6 +70,11 @@ class Life:
         """Whether the caller has seen something of the answer."""
         return self.first_token_at is not None
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its prompt is only read ahead, in idle time."""
+        return self.request.purpose == "pre-evaluate"
+
     def work(self) -> Work:
         """Return what prediction needs to know."""
         chars = self.context.chars_out + sum(map(len, self.text))

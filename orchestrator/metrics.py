@@ -55,6 +55,12 @@ class Meter:
             ["node", "kind"],
             registry=self._registry,
         )
+        self._pre_evaluated = Counter(
+            "cerebrum_pre_evaluated_tokens",
+            "Prompt tokens that nodes read in idle time, ahead of a request.",
+            ["node"],
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
 
     def show(self, stats: Callable[[], Stats], cache: Cache[Any]) -> None:
@@ -88,6 +94,15 @@ class Meter:
         finally:
             self._open.dec()
             self._duration.labels(outcome).observe(self._clock() - begun_at)
+
+    async def watch_pre_evaluation(self, events: Events) -> Events:
+        """Pass `events` on, and count what was read; apart from all that somebody waits for."""
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, DoneEvent):
+                    read = event.usage.prompt_tokens - event.usage.cached_tokens
+                    self._pre_evaluated.labels(event.node).inc(read)
+                yield event
 
     def _on_done(self, done: DoneEvent) -> None:
         if done.from_cache:
@@ -132,6 +147,11 @@ class _Pool(Collector):
         stats = self._stats()
         yield _gauge("cerebrum_requests_active", "Requests that run.", stats.active_requests)
         yield _gauge("cerebrum_requests_queued", "Requests that wait.", stats.queued)
+        yield CounterMetricFamily(
+            "cerebrum_pre_evaluations",
+            "Prompts that were read in idle time, whole or until somebody asked for an answer.",
+            value=stats.pre_evaluated_total,
+        )
         yield _gauge("cerebrum_editors_connected", "Open event streams.", stats.editors)
         yield from _cache_metrics(self._cache)
         yield from _node_metrics(stats.nodes)

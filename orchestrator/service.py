@@ -163,6 +163,7 @@ class Orchestrator:
             failed_total=tally["failed"],
             cancelled_total=tally["cancelled"],
             hedged_total=self._hedger.hedged_total,
+            pre_evaluated_total=self._dispatcher.read_ahead["completed"],
             uptime_s=time.monotonic() - self._started_at,
             editors=self.hub.listeners,
             nodes=self._pool.statuses(),

@@ -62,6 +62,7 @@ def _common(request: CompleteRequest) -> InferenceRequest:
         stream=True,
         cache_key=cache_key(request.client_id, request.document_id),
         continue_from=request.continue_from,
+        purpose=request.purpose,
     )
     if request.messages is not None:
         return common.model_copy(update={"prompt": None, "messages": request.messages})

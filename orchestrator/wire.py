@@ -153,6 +153,18 @@ class DoneEvent(Ending):
     done: Literal[True] = True
 
 
+class KnownModel(Wire):
+    """A model that a node can run, and what the node says of it; None: it has not said."""
+
+    name: str
+    loaded: bool = Field(default=False, description="Whether it answers without being loaded.")
+    fits: bool | None = Field(default=None, description="Whether the node's memory can hold it.")
+    fim: bool | None = Field(default=None, description="Whether it fills in the middle.")
+    context_tokens: int | None = Field(
+        default=None, description="That a prompt and its answer may have together there."
+    )
+
+
 class NodeStatus(Wire):
     """One node as the orchestrator sees it."""
 
@@ -172,6 +184,12 @@ class NodeStatus(Wire):
     fim: bool | None = Field(
         default=None, description="Whether its model fills in the middle, if it has said so."
     )
+    context_tokens: int | None = Field(
+        default=None, description="That a prompt and its answer may have together in its model."
+    )
+    known_models: list[KnownModel] = Field(
+        default_factory=list, description="What is known of each of `models`, in the same order."
+    )
 
 
 class Stats(Wire):
@@ -185,6 +203,9 @@ class Stats(Wire):
     failed_total: int
     cancelled_total: int
     hedged_total: int = Field(default=0, description="Requests that were asked of two nodes.")
+    pre_evaluated_total: int = Field(
+        default=0, description="Prompts read in idle time; not among the other counts."
+    )
     uptime_s: float
     editors: int = Field(description="Open event streams, each an editor's daemon.")
     nodes: list[NodeStatus]
