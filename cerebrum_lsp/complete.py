@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
+from cerebrum_lsp.ahead import ReadingAhead
 from cerebrum_lsp.config import Settings
 from cerebrum_lsp.context import Gatherer, Limits, NoSource, Source
 from cerebrum_lsp.core.decisions import Answer, Grow
@@ -34,7 +35,19 @@ class Completer:
     ) -> None:
         client_id = uuid.uuid4().hex
         gatherer = Gatherer(source or NoSource(), self._limits)
-        self._office = Office(pool, journal, settings, tell, observe, work, client_id, gatherer)
+        self.ahead = ReadingAhead(pool, gatherer, journal, self._reader_of)
+        gatherer.reads_ahead = lambda: self._office.settings.read_ahead and self.ahead.works
+
+        def works(change: int) -> None:
+            self.ahead.work(change)
+            work(change)
+
+        def saw(place: Snapshot, is_imminent: bool) -> None:
+            self.ahead.saw(place, is_imminent=is_imminent)
+
+        self._office = Office(
+            pool, journal, settings, tell, observe, works, client_id, gatherer, saw
+        )
         self._desks: dict[str, Desk] = {}
 
     async def complete(
@@ -51,10 +64,20 @@ class Completer:
             refusal = "secret-file"
         if refusal is not None:
             return self._decline(place, refusal, manual=manual)
-        desk = self._desks.get(place.uri)
+        return await self._desk(place.uri).complete(place, manual=manual, wait_ms=wait_ms)
+
+    def _desk(self, uri: str) -> Desk:
+        desk = self._desks.get(uri)
         if desk is None:
-            desk = self._desks[place.uri] = Desk(self._office)
-        return await desk.complete(place, manual=manual, wait_ms=wait_ms)
+            desk = self._desks[uri] = Desk(self._office)
+        return desk
+
+    def _reader_of(self, place: Snapshot) -> Desk | None:
+        """Return the document, if its prompts may be read ahead: as those are that come unasked."""
+        settings = self._office.settings
+        is_unasked = settings.refusal(place.language, manual=False) is None
+        may_read = settings.read_ahead and is_unasked and not is_secret_path(place.path)
+        return self._desk(place.uri) if may_read else None
 
     def apply(self, settings: Settings) -> None:
         """Go by these settings from now on.
@@ -62,6 +85,7 @@ class Completer:
         Text that goes on, or was kept, is dropped where it would not be written any more.
         """
         before, self._office.settings = self._office.settings, settings
+        self.ahead.forget()
         for desk in self._desks.values():
             is_unwanted = settings.refusal(desk.language, manual=True) is not None
             if is_unwanted or before.model != settings.model:
@@ -81,11 +105,13 @@ class Completer:
 
     def edited(self, uri: str, text: Callable[[], str]) -> None:
         """Take note of an edit; `text` returns the document's text as it is now."""
+        self.ahead.edited()
         if (desk := self._desks.get(uri)) is not None:
             desk.edited(text)
 
     def closed(self, uri: str) -> None:
         """Take note that a document is closed; what is generated for it is stopped."""
+        self.ahead.forget(uri)
         if (desk := self._desks.pop(uri, None)) is not None:
             desk.closed()
 
@@ -98,4 +124,5 @@ class Completer:
         for desk in self._desks.values():
             desk.closed()
         await self.finished()
+        await self.ahead.close()
         self._desks.clear()

@@ -104,6 +104,11 @@ class Settings(BaseModel):
         default=True,
         description="Whether other files of the workspace may be context; not in untrusted ones.",
     )
+    read_ahead: bool = Field(
+        default=True,
+        description="Whether the pool reads the next prompt while nobody needs it, so that the "
+        "next completion comes sooner.",
+    )
     growing_completions: bool = Field(
         default=False,
         description="Send `cerebrum/inlineCompletionProgress` while a completion grows.",

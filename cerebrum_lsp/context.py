@@ -2,6 +2,7 @@
 
 asked ──▶ prefetch: the index looks for excerpts, during the pause that follows the typing
 sent  ──▶ gather:   what has come by now goes along; what is late serves the next request
+idle  ──▶ foresee:  what the next request would bring, so that it can be read ahead; then adopt
 """
 
 import asyncio
@@ -12,12 +13,16 @@ from typing import Protocol
 
 from cerebrum_lsp.core.budget import ReadingRate
 from cerebrum_lsp.core.document import Snapshot, encodable
-from cerebrum_lsp.core.layout import Excerpt, Layout
+from cerebrum_lsp.core.layout import Excerpt, Layout, unread_chars
 from cerebrum_lsp.core.secrets.redact import redact
 
 PATIENCE_S = 0.02
 """How long a request waits for excerpts that are not there yet: nobody notices it, and they seldom
 take longer. What comes later is there for the next request."""
+
+
+IDLE_PATIENCE_S = 5.0
+"""How long idle time waits for excerpts: an index that is being built is slow, and not for ever."""
 
 
 class Source(Protocol):
@@ -64,13 +69,26 @@ class Gathered:
         return sum(len(each.text) for each in self.excerpts)
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What the next request would bring; about so much of it would have to be read anew."""
+
+    context: Gathered
+    unread_chars: int
+    layout: Layout
+
+
 class Gatherer:
-    """What the documents of one client share: where context comes from, and how fast it is read."""
+    """What the documents of one client share: where context comes from, and how fast it is read.
+
+    `reads_ahead` says whether prompts are read ahead in idle time, as far as anybody knows.
+    """
 
     def __init__(self, source: Source, limits: Callable[[], Limits]) -> None:
         self.source = source
         self.limits = limits
         self.rate = ReadingRate()
+        self.reads_ahead: Callable[[], bool] = lambda: False
 
     def for_document(self) -> "DocumentContext":
         """Return the context of a document that has none yet."""
@@ -86,10 +104,13 @@ class DocumentContext:
         self._layout = self._new_layout()
         self._looking: asyncio.Task[None] | None = None
         self._wanted: tuple[Excerpt, ...] | None = None
+        self._looked_at: Snapshot | None = None
+        self._held: Gathered | None = None
 
     def prefetch(self, place: Snapshot) -> None:
         """Begin to look for what helps at a place; what was looked for before is left."""
         self._stop_looking()
+        self._looked_at = place
         if budget_chars := self._budget_chars():
             work = self._look(place, budget_chars)
             self._looking = asyncio.create_task(work, name="retrieval")
@@ -103,12 +124,42 @@ class DocumentContext:
         if self._looking is not None and not self._looking.done():
             await asyncio.wait({self._looking}, timeout=min(PATIENCE_S, patience_s))
         waited_ms = (time.perf_counter() - begun) * 1000
+        self._mind_limits()
+        is_patient = self._shared.reads_ahead()
+        self._held = self._laid_out(self._layout, place, waited_ms, is_patient=is_patient)
+        return self._held
+
+    async def foresee(self, place: Snapshot, *, renews: bool) -> Foreseen:
+        """Return what a request for a place would bring.
+
+        `renews`: with the excerpts that are wanted there now, if those of the last request tell
+        too little. Nothing changes by it until what was foreseen is adopted.
+        """
+        if self._looked_at != place:
+            self.prefetch(place)
+        if self._looking is not None and not self._looking.done():
+            await asyncio.wait({self._looking}, timeout=IDLE_PATIENCE_S)
+        self._mind_limits()
+        layout = self._layout.copy()
+        context = self._laid_out(layout, place, 0.0, is_patient=not renews)
+        held = None if self._held is None else _parts(self._held)
+        return Foreseen(context, unread_chars(held, _parts(context)), layout)
+
+    def adopt(self, foreseen: Foreseen) -> None:
+        """Go on from what was foreseen: the engine has read it."""
+        self._layout, self._held = foreseen.layout, foreseen.context
+
+    def _mind_limits(self) -> None:
         if self._shared.limits() != self._limits:
             self._limits = self._shared.limits()
             self._layout = self._new_layout()
-        budget_chars = self._budget_chars()
-        excerpts = self._layout.keep(self._wanted or (), budget_chars) if budget_chars else ()
-        prefix, suffix = self._layout.window(place.prefix, place.suffix)
+
+    def _laid_out(
+        self, layout: Layout, place: Snapshot, waited_ms: float, *, is_patient: bool
+    ) -> Gathered:
+        budget_chars, wanted = self._budget_chars(), self._wanted or ()
+        excerpts = layout.keep(wanted, budget_chars, is_patient=is_patient) if budget_chars else ()
+        prefix, suffix = layout.window(place.prefix, place.suffix)
         before, after = (redact(encodable(text)).text for text in (prefix, suffix))
         return Gathered(before, after, excerpts, waited_ms)
 
@@ -134,3 +185,7 @@ class DocumentContext:
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
+
+
+def _parts(context: Gathered) -> tuple[tuple[Excerpt, ...], str, str]:
+    return context.excerpts, context.prefix, context.suffix

@@ -16,15 +16,17 @@ from cerebrum_lsp.configuration import Configuration
 from cerebrum_lsp.core.acceptance import Acceptance
 from cerebrum_lsp.core.decisions import Grow
 from cerebrum_lsp.core.explanations import notice_of
+from cerebrum_lsp.core.foresight import Seen
 from cerebrum_lsp.core.journal import Journal, Record
 from cerebrum_lsp.core.notices import Notices
 from cerebrum_lsp.diagnostics import Diagnostics, can_pull
+from cerebrum_lsp.documents import Document
 from cerebrum_lsp.embedded import addresses_of
 from cerebrum_lsp.indexing.workspace import WorkspaceIndex
 from cerebrum_lsp.picture import PoolStatus
 from cerebrum_lsp.pool import Pool
 from cerebrum_lsp.preferences import Preferences
-from cerebrum_lsp.session import open_document, place_after, snapshot
+from cerebrum_lsp.session import end_of_change, open_document, place_after, snapshot
 from cerebrum_lsp.status import StatusBar, StatusWatcher, backoff_for
 
 STATUS = "cerebrum/status"
@@ -140,13 +142,28 @@ class Daemon:
         item = completion_item(place, answer.text, types.Range(word_start, end))
         return types.CompletionList(is_incomplete=True, items=[item])
 
-    def edited(self, uri: str) -> None:
+    def edited(self, params: types.DidChangeTextDocumentParams) -> None:
         """Take note of an edit that the document already has."""
+        uri = params.text_document.uri
         self.actions.edited(uri)
         document = open_document(self._server.workspace, uri)
         if document is not None:
             self._completer.edited(uri, lambda: document.source)
             self._acceptance.on_edit(uri, document.lines)
+            for change in params.content_changes[-1:]:
+                if position := end_of_change(self._server.workspace, change):
+                    self._completer.ahead.wrote(self._seen(document, position))
+
+    def cursor_at(self, uri: str, position: types.Position) -> None:
+        """Take note of where the cursor rests."""
+        if (document := open_document(self._server.workspace, uri)) is not None:
+            self._completer.ahead.seen(self._seen(document, position))
+
+    def _seen(self, document: Document, position: types.Position) -> Seen:
+        workspace, uri = self._server.workspace, document.uri
+        line, column = position.line, position.character
+        place = partial(snapshot, workspace, uri, position)
+        return Seen(uri, document.version, line, column, place)
 
     def closed(self, uri: str) -> None:
         """Take note that a document was closed."""

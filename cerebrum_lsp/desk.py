@@ -34,7 +34,8 @@ class Office:
     """What all documents of a client share; the settings may be replaced at any time.
 
     `tell` is called with what a growing client is to be told, `observe` with what became of each
-    request, `work` with 1 when a generation begins and with -1 when it has ended.
+    request, `work` with 1 when a generation begins and with -1 when it has ended, `saw` with a
+    place where the cursor rests, and whether a request for it is about to be sent.
     """
 
     pool: Pool
@@ -45,6 +46,7 @@ class Office:
     work: Callable[[int], None]
     client_id: str
     gatherer: Gatherer
+    saw: Callable[[Snapshot, bool], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class Desk:
         self._office = office
         self._loop = asyncio.get_running_loop()
         self._machine = Completions(grows=office.settings.growing_completions)
-        self._context = office.gatherer.for_document()
+        self.context = office.gatherer.for_document()
+        self._place: Snapshot | None = None
+        self._ahead_tokens = 0
         self._waiting: dict[int, _Waiting] = {}
         self._unfinished: list[tuple[_Waiting, Answer, Record]] = []
         self._runs: dict[int, asyncio.Task[None]] = {}
@@ -78,7 +82,7 @@ class Desk:
     ) -> Answer:
         """Ask, and wait for the answer, at most `wait_ms` if that is given."""
         now = self._loop.time()
-        self.language = place.language
+        self.language, self._place = place.language, place
         comes_again = wait_ms is not None
         wait_s = (self._deadline_ms(manual) if wait_ms is None else wait_ms) / 1000
         ask_id = next(self._ask_ids)
@@ -87,8 +91,10 @@ class Desk:
         ask = Ask(ask_id, place, manual, now + wait_s, comes_again)
         decisions = self._machine.ask(ask, now)
         if self._machine.start_at is not None or any(isinstance(each, Start) for each in decisions):
-            self._context.prefetch(place)
+            self.context.prefetch(place)
         self._do(decisions)
+        if self._machine.start_at is not None:
+            self._office.saw(place, True)
         try:
             return await waiting.answer
         except asyncio.CancelledError:
@@ -101,9 +107,14 @@ class Desk:
         """Take note of an edit."""
         self._do(self._machine.edit(text, self._loop.time()))
 
+    def on_read_ahead(self, tokens: int) -> None:
+        """Take note that so many tokens of the next prompt were read ahead."""
+        self._ahead_tokens += tokens
+
     def closed(self) -> None:
         """Drop everything."""
-        self._context.close()
+        self._place = None
+        self.context.close()
         self._do(self._machine.close())
 
     def forget(self) -> None:
@@ -144,7 +155,8 @@ class Desk:
         self._do(self._machine.tick(max(at, self._loop.time())))
 
     def _start(self, start: Start) -> None:
-        generation = Generation(sent_at=self._loop.time())
+        generation = Generation(sent_at=self._loop.time(), ahead_tokens=self._ahead_tokens)
+        self._ahead_tokens = 0
         self._generations[start.run_id] = generation
         self._generations.pop(start.run_id - KEPT_GENERATIONS, None)
         task = asyncio.create_task(self._run(start, generation), name=f"run {start.run_id}")
@@ -155,6 +167,8 @@ class Desk:
     def _ended(self, run_id: int, generation: Generation) -> None:
         self._runs.pop(run_id, None)
         self._office.work(-1)
+        if self._place is not None:
+            self._office.saw(self._place, False)
         if (rate := generation.tokens_per_s) is not None:
             self._machine.pace.on_rate(rate)
         self._complete_records(run_id)
@@ -181,9 +195,9 @@ class Desk:
 
     async def _receive(self, start: Start, generation: Generation) -> None:
         patience_s = self._machine.pace.first_token_s * PATIENCE
-        generation.context = await self._context.gather(start.place, patience_s)
+        generation.context = await self.context.gather(start.place, patience_s)
         generation.sent_at = self._loop.time()
-        request = self._request(start.place, generation.context)
+        request = self.request(start.place, generation.context)
         async with aclosing(self._office.pool.complete(request)) as events:
             async for incoming in events:
                 is_first = generation.first_token_at is None
@@ -193,7 +207,7 @@ class Desk:
                         self._machine.pace.on_first_token(now - generation.sent_at)
                     self._do(self._machine.grow(start.run_id, piece))
 
-    def _request(self, place: Snapshot, context: Gathered) -> CompleteRequest:
+    def request(self, place: Snapshot, context: Gathered) -> CompleteRequest:
         """Return what to ask the pool for.
 
         Without a deadline: that is ours, for the answer. The pool would refuse what a slow node
@@ -262,6 +276,7 @@ class Desk:
             completion_tokens=usage.completion_tokens,
             context_files=len(context.excerpts) if context else 0,
             context_chars=context.context_chars if context else 0,
+            ahead_tokens=generation.ahead_tokens if generation else 0,
             stages=stages,
             at=time.time(),
         )

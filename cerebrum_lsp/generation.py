@@ -24,6 +24,7 @@ class Generation:
     context: Gathered | None = None
     message: str = ""
     retry_after_s: float | None = None
+    ahead_tokens: int = 0
 
     def take(self, incoming: CompletionEvent, now: float) -> str:
         """Take in one event; return the text that it brings, if any."""

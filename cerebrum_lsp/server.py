@@ -136,7 +136,7 @@ def _wire_documents(server: CerebrumServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def _(params: types.DidChangeTextDocumentParams) -> None:
-        server.daemon.edited(params.text_document.uri)
+        server.daemon.edited(params)
         server.daemon.index.changed(params)
 
 
@@ -163,6 +163,9 @@ def _wire_answers(server: CerebrumServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, actions)
     async def _(params: types.CodeActionParams) -> list[types.CodeAction | types.Command] | None:
+        # Editors ask for actions wherever the cursor rests; in a selection nobody writes.
+        if params.range.start == params.range.end:
+            server.daemon.cursor_at(params.text_document.uri, params.range.end)
         return await server.daemon.actions.offer(params)
 
     @server.feature(types.CODE_ACTION_RESOLVE)

@@ -46,6 +46,17 @@ def place_after(workspace: Workspace, place: Snapshot, characters: int) -> types
     return types.Position(place.cursor.line, units_of(passed, encoding_of(workspace)))
 
 
+def end_of_change(
+    workspace: Workspace, change: types.TextDocumentContentChangeEvent
+) -> types.Position | None:
+    """Return where the cursor stands after a change, in the client's units, if it is of a part."""
+    if not isinstance(change, types.TextDocumentContentChangePartial):
+        return None
+    start, breaks = change.range.start, change.text.count("\n")
+    units = units_of(change.text[change.text.rfind("\n") + 1 :], encoding_of(workspace))
+    return types.Position(start.line + breaks, units if breaks else start.character + units)
+
+
 def document_hash(workspace: Workspace, uri: str) -> str | None:
     """Return the SHA-1 of the text that we hold, in hexadecimal; None for what is not open."""
     document = open_document(workspace, uri)

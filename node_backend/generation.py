@@ -150,8 +150,10 @@ class Generation:
 
     def _translate(self, result: PrefillProgress | Piece | Finished) -> GenerationEvent:
         match result:
-            case PrefillProgress(processed, total):
+            case PrefillProgress(processed, total, cached):
                 detail: dict[str, object] = {"processed": processed, "total": total}
+                if self._request.purpose == "pre-evaluate":
+                    detail["cached"] = cached
                 return ProgressEvent(stage="prefill", detail=detail)
             case Piece(text, total_tokens):
                 if self._watch.first_token is None:

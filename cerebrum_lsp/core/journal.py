@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 KEPT_RECORDS = 50
 
@@ -44,6 +45,8 @@ class Record:
     completion_tokens: int = 0
     context_files: int = 0
     context_chars: int = 0
+    ahead_tokens: int = 0
+    """Tokens of its document that were read in idle time before it; not counted above."""
     stages: Stages = field(default_factory=Stages)
     at: float = 0.0
 
@@ -55,10 +58,25 @@ class Record:
         return (self.completion_tokens - 1) * 1000.0 / self.stages.decode_ms
 
 
+@dataclass
+class ReadAhead:
+    """How often prompts were read ahead: whole, cut off by requests, refused; and their tokens."""
+
+    read: int = 0
+    cut: int = 0
+    refused: int = 0
+    tokens: int = 0
+
+    def add(self, ending: Literal["read", "cut", "refused"]) -> None:
+        """Count one."""
+        setattr(self, ending, getattr(self, ending) + 1)
+
+
 class Journal:
-    """The last records, newest first."""
+    """The last records, newest first; and what was read ahead, for no request of its own."""
 
     def __init__(self) -> None:
+        self.read_ahead = ReadAhead()
         self._records: deque[Record] = deque(maxlen=KEPT_RECORDS)
 
     def add(self, record: Record) -> None:

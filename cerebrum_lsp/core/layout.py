@@ -9,10 +9,13 @@ difference. So what changes seldom keeps its place and its wording:
   editor has closed by itself;
 - excerpts of other files stay as they are, in their order, until they tell less than half of what
   the place would want; then those at the beginning that still serve stay, and new ones follow.
+  Where a pool reads ahead in idle time, that is when they change; requests wait for it for a while.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from cerebrum_lsp.core.shape import CLOSERS
 
@@ -24,6 +27,8 @@ ANCHOR_CHARS = 200
 """So much of a window's beginning tells where it was, when the text before it has changed."""
 DRIFT_CHARS = 4_000
 """How far edits above the window may have moved it."""
+PATIENT_REQUESTS = 16
+"""How many requests go with excerpts that tell too little, where idle time may come any moment."""
 KEEP_FROM = 0.5
 """Share of what a place wants from which the excerpts stay: to change them costs reading anew all
 that follows them."""
@@ -50,7 +55,13 @@ class Layout:
         self._suffix_chars = suffix_chars
         self._begin = 0
         self._anchor = ""
+        self._unhelped = 0
+        self._is_begun = False
         self.excerpts: tuple[Excerpt, ...] = ()
+
+    def copy(self) -> "Layout":
+        """Return one that goes its own way from here."""
+        return copy.copy(self)
 
     @property
     def least_prefix_chars(self) -> int:
@@ -61,11 +72,23 @@ class Layout:
         """Return the parts of a text around the cursor that are sent."""
         return self._before(prefix), self._after(suffix)
 
-    def keep(self, wanted: Sequence[Excerpt], budget_chars: int) -> tuple[Excerpt, ...]:
-        """Return the excerpts to send, given what the place wants now, the best first."""
+    def keep(
+        self, wanted: Sequence[Excerpt], budget_chars: int, *, is_patient: bool = False
+    ) -> tuple[Excerpt, ...]:
+        """Return the excerpts to send, given what the place wants now, the best first.
+
+        `is_patient`: a better time to change them is probably near.
+        """
         kept = self.excerpts
         fits = sum(len(each.text) for each in kept) <= budget_chars
-        if not (kept and fits and told_share(kept, wanted) >= KEEP_FROM):
+        if kept and fits and told_share(kept, wanted) >= KEEP_FROM:
+            self._unhelped = 0
+            return kept
+        self._unhelped += 1
+        can_wait = is_patient and self._is_begun and self._unhelped <= PATIENT_REQUESTS
+        self._is_begun = True
+        if not (can_wait and fits):
+            self._unhelped = 0
             self.excerpts = _renewed(kept, wanted, budget_chars)
         return self.excerpts
 
@@ -100,6 +123,32 @@ class Layout:
         cut = suffix[: self._suffix_chars]
         whole_lines = cut.rfind("\n") + 1
         return cut[:whole_lines] if whole_lines > 1 else cut
+
+
+def unread_chars(
+    held: tuple[Sequence[Excerpt], str, str] | None,
+    wanted: tuple[Sequence[Excerpt], str, str],
+) -> int:
+    """Return how much of a prompt (excerpts, prefix, suffix) an engine reads anew, about.
+
+    `held` is the prompt that it read last, None if it has read none. Where the suffix differs,
+    a model that is asked suffix first reads the prefix anew as well.
+    """
+    excerpts, prefix, suffix = wanted
+    whole = len(prefix) + len(suffix)
+    if held is None:
+        return whole + sum(len(each.text) for each in excerpts)
+    same = _same_at_start(held[0], excerpts)
+    if same < max(len(held[0]), len(excerpts)):
+        return whole + sum(len(each.text) for each in excerpts[same:])
+    if held[2] != suffix:
+        return whole
+    return len(prefix) - _same_at_start(held[1], prefix)
+
+
+def _same_at_start(one: Sequence[object], other: Sequence[object]) -> int:
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def told_share(kept: Sequence[Excerpt], wanted: Sequence[Excerpt]) -> float:

@@ -89,7 +89,9 @@ async def test_any_request_for_an_answer_ends_it_at_once(slots: int, queue: int)
     async with asyncio.timeout(10):
         events = await ahead
         answered = ending(await answer)
-    assert ProgressEvent(stage="prefill", detail={"processed": 0, "total": 4}) in events
+    assert (
+        ProgressEvent(stage="prefill", detail={"processed": 0, "total": 4, "cached": 0}) in events
+    )
     assert ending(events).finish_reason == "cancelled"
     assert answered.finish_reason == "stop"
     slots_used = [order.slot for order in bench.engine.orders[-2:]]
