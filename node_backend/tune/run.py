@@ -49,17 +49,21 @@ class Wish:
 
 def tune(settings: Settings, wish: Wish, console: Console) -> None:
     """Carry the wish out. Raises CerebrumError: what was asked for could not be done."""
-    machine, model = look(), catalog(settings).default
+    machine, models = look(), catalog(settings)
     console.print(view.found(machine))
-    subject = None if model.source == "bundled" else _subject(model)
+    model = models.default
+    subject = _subject(model) if settings.model else None
     rule, report = recommend(machine, subject), Report()
     if wish.budget_s:
-        report = _measured(settings, model, machine, rule, wish.budget_s)
-    tuned, best = tuned_by(machine, subject, report.measured)
+        report = _measured(settings, model, machine, subject, wish.budget_s)
+    tuned, best = rule, rule_trial(rule)
+    if subject is not None:
+        tuned, best = tuned_by(machine, subject, report.measured)
     if wish.budget_s:
         console.print(view.measured(report, model.name, best))
-        if subject is None:
-            console.print("\nThe model that you will run decides: name it with --model.")
+    if subject is None:
+        names = [each.name for each in models.models if each != model]
+        console.print(view.nothing_chosen(rule.subject, model.name, names))
     console.print(view.recommended(tuned))
     if machine.gpus and settings.llama_server is None:
         console.print(f"\n{GPU_NOTE}", markup=False)
@@ -76,13 +80,17 @@ def _subject(model: Model) -> Subject:
 
 
 def _measured(
-    settings: Settings, model: Model, machine: Machine, rule: Recommendation, budget_s: float
+    settings: Settings, model: Model, machine: Machine, subject: Subject | None, budget_s: float
 ) -> Report:
+    """Measure what may be better than the rule; without a `subject` only that the rule works."""
+    rule = recommend(machine, subject)
     busy_percent = psutil.cpu_percent(BUSY_SAMPLE_S)
     if busy_percent > BUSY_PERCENT:
         _say(f"others use {busy_percent:.0f} % of the CPU: what is measured now is too slow")
 
     def next_after(report: Report) -> Trial | None:
+        if subject is None and report.measured:
+            return None
         return next_trial(machine, rule, report.measured, report.failed, report.repeated)
 
     return asyncio.run(

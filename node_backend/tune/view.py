@@ -1,6 +1,6 @@
 """What tuning found, measured and recommends, for people to read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,6 +11,8 @@ from node_backend.core.tuning_machine import GIB, Machine
 from node_backend.core.tuning_rules import Choice, Recommendation
 from node_backend.core.tuning_trials import Trial, time_text
 from node_backend.tune.measure import Report
+
+MOST_NAMES = 5  # of models that could be chosen
 
 
 def found(machine: Machine) -> RenderableType:
@@ -51,6 +53,15 @@ def measured(report: Report, model: str, best: Trial) -> RenderableType:
         notes.append("the time was over before all was measured: --budget gives more")
     head = Text(f"Measured with {model}", "bold")
     return Group(Text(), head, table, *map(Text, notes))
+
+
+def nothing_chosen(subject: str, measured: str, names: Sequence[str]) -> RenderableType:
+    """Return why nothing but rules decides, and which models there are to choose from."""
+    found = f" Found here: {', '.join(names[:MOST_NAMES])}." if names else ""
+    return Text(
+        f"\nBy rule, for {subject}: {measured} is too small to tell what is good for a model that "
+        f"you would work with. Name yours with --model, and what measures best is taken.{found}"
+    )
 
 
 def recommended(tuned: Recommendation) -> RenderableType:
