@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from node_backend.core.machine import (
     group_reading,
     sample_of,
 )
-from node_backend.vram import vram_free_bytes
+from node_backend.vram import read_vram
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 GROUP_FILES = ("cpu.max", "cpu.stat", "memory.max", "memory.high", "memory.current", "memory.stat")
@@ -82,27 +82,34 @@ def take_reading(cgroup_root: Path = CGROUP_ROOT, *, with_vram: bool = False) ->
     """Read all counters; takes some milliseconds, since all processes are looked at."""
     cpus = frozenset(os.sched_getaffinity(0))
     busy, nice = busy_ticks(read(Path("/proc/stat")), cpus)
+    family, vram = own_family(), read_vram() if with_vram else None
     gives_way = os.getpriority(os.PRIO_PROCESS, 0) > 0  # then the nice ones are our equals
     return Reading(
         at_s=time.monotonic(),
         cores=len(cpus),
         busy_s=busy / TICKS_PER_S,
         giving_way_s=0.0 if gives_way else nice / TICKS_PER_S,
-        own_s=own_cpu_s(),
+        own_s=own_cpu_s(family),
         memory_available_bytes=psutil.virtual_memory().available,
         groups=groups(cgroup_root),
-        vram_free_bytes=vram_free_bytes() if with_vram else None,
+        vram_free_bytes=vram.free_bytes if vram else None,
+        vram_held_bytes=vram.held_bytes([each.pid for each in family]) if vram else 0,
     )
 
 
-def own_cpu_s() -> float:
-    """Return the CPU time of this process and all it has started.
+def own_family() -> list[psutil.Process]:
+    """Return this process and all it has started, and these, and so on."""
+    own = psutil.Process()
+    return [own, *own.children(recursive=True)]
+
+
+def own_cpu_s(family: Iterable[psutil.Process]) -> float:
+    """Return the CPU time of these processes.
 
     The time of a child that has ended is in that of its parent.
     """
     total = 0.0
-    own = psutil.Process()
-    for process in (own, *own.children(recursive=True)):
+    for process in family:
         with contextlib.suppress(psutil.Error):
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
+from node_backend.core.machine import usable_vram_mib
 from node_backend.engines.base import EngineStatus
 from node_backend.hosted_models import ServerModel
 from node_backend.listing import Row
@@ -33,6 +34,8 @@ def health(node: Node) -> Health:
         loaded=[
             each.name for each in node.manager.models if status_of(node, each).state == "ready"
         ],
+        vram_free_mb=usable_vram_mib(sample, is_loaded=state == "ready"),
+        slots=node.manager.limits.slots,
     )
 
 

@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from cerebrum_kit.logs import event
 from cerebrum_kit.mdns import advertised, require_mdns
-from cerebrum_kit.serving import Tls, announce, require_guard, serve
+from cerebrum_kit.serving import Tls, announce, is_loopback, require_guard, serve
 from node_backend.app import create_app
 from node_backend.cards import Cards
 from node_backend.config import Settings
@@ -19,7 +20,7 @@ from node_backend.engines.llama_cpp import LlamaCppEngine
 from node_backend.engines.llama_cpp_settings import EngineSettings
 from node_backend.fitting import needs_bytes, too_large
 from node_backend.guard import Guard
-from node_backend.hosted_models import hosted_catalog, hosted_engine
+from node_backend.hosted_models import hosted_catalog, hosted_engine, server_of
 from node_backend.listing import Row, row
 from node_backend.manager import Manager, Room
 from node_backend.metrics import Meter
@@ -104,8 +105,13 @@ def thresholds(settings: Settings) -> Thresholds:
 
 
 def may_use_gpu(settings: Settings) -> bool:
-    """Whether the engine may compute on a graphics card: the built-in one does not."""
-    return settings.engine != "llama.cpp" or settings.llama_server is not None
+    """Whether the engine may compute on a graphics card of this machine.
+
+    The built-in one computes on none, and a server elsewhere on those that it has there.
+    """
+    if settings.engine == "llama.cpp":
+        return settings.llama_server is not None
+    return is_loopback(urlsplit(server_of(settings).url).hostname or "")
 
 
 def free_bytes(settings: Settings) -> int:

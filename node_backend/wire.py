@@ -95,8 +95,16 @@ class Health(Wire):
     loaded: list[str] = Field(
         default_factory=list, description="Models in memory and ready; the last used is the last."
     )
-    vram_free_mb: float | None = Field(default=None, description="None without a GPU.")
-    slots: int | None = Field(default=None, description="Requests that it computes at once.")
+    vram_free_mb: float | None = Field(
+        default=None,
+        description="What this node's models may have of the graphics cards' memory: what is "
+        "free, and what they have already while one is loaded (all that is used, where the cards "
+        "don't say by whom). So a card that is full of the node's own model is not a full one. "
+        "None without a card, or with an engine that leaves it alone.",
+    )
+    slots: int | None = Field(
+        default=None, description="Requests that it computes at once, of each model in memory."
+    )
 
 
 class SlotStats(Wire):

@@ -41,6 +41,8 @@ class Reading:
     groups: tuple[GroupReading, ...] = ()
     vram_free_bytes: int | None = None
     """Of all graphics cards together, if there are any that matter."""
+    vram_held_bytes: int = 0
+    """Of their memory: what we have, or, where that can't be told, what anybody has."""
     is_computing_elsewhere: bool = False
     """Whether processes that are not ours compute for us, so that others can't be told apart."""
 
@@ -55,6 +57,8 @@ class Sample:
     others_cpu_percent: float = 0.0
     """Of what we may use: taken by others who don't give way."""
     vram_free_mib: float | None = None
+    vram_held_mib: float = 0.0
+    """By us, or, where that can't be told, by anybody."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,19 @@ def sample_of(readings: Sequence[Reading]) -> Sample:
         memory_available_mib=available_bytes(after) / MIB,
         others_cpu_percent=0.0 if is_unknown else _others_percent(before, after, elapsed_s),
         vram_free_mib=None if after.vram_free_bytes is None else after.vram_free_bytes / MIB,
+        vram_held_mib=after.vram_held_bytes / MIB,
     )
+
+
+def usable_vram_mib(sample: Sample, *, is_loaded: bool) -> float | None:
+    """Return what our models may have of the graphics cards' memory; None where none matters.
+
+    While one of them is loaded (`is_loaded`), that is also what it has already: a card that is
+    full of the model that is asked for is no reason not to ask.
+    """
+    if sample.vram_free_mib is None:
+        return None
+    return sample.vram_free_mib + (sample.vram_held_mib if is_loaded else 0.0)
 
 
 def available_bytes(reading: Reading) -> int:
