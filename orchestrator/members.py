@@ -1,31 +1,56 @@
 """One node of the pool, and all that is known of it."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from node_backend.wire import ModelInfo
 from orchestrator.core.breaker import Breaker
 from orchestrator.core.prediction import NodeSpeeds
 from orchestrator.core.snapshot import NodeSnapshot
 from orchestrator.core.speeds import Speed
 from orchestrator.nodes import NodeClient
-from orchestrator.wire import NodeState, NodeStatus
+from orchestrator.wire import KnownModel, NodeState, NodeStatus
 
 PREFIXES_KEPT = 256  # documents whose KV cache a node may still hold: more than any has slots
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What was learned of a node just now; `is_cold` when its engine does not run."""
+    """What was learned of a node just now; `is_cold` when its engine does not run.
+
+    `listed` are the models that it can run, `in_memory` those that it holds now.
+    """
 
     state: NodeState
     model: str | None = None
     reason: str | None = None
-    models: tuple[str, ...] = ()
+    listed: tuple[ModelInfo, ...] = ()
+    in_memory: frozenset[str] = frozenset()
     is_cold: bool = False
     slots: int | None = None
     has_gpu: bool | None = None
     vram_free_mb: float | None = field(default=None, compare=False)
     cpu_percent: float = field(default=0.0, compare=False)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models that it can run."""
+        return tuple(model.name for model in self.listed)
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """The models that answer without being loaded first.
+
+        The agent of a plain host learns only from the host's list what that holds.
+        """
+        hosted = {each.name for each in self.listed if each.loaded and each.source == "hosted"}
+        return self.in_memory | hosted
+
+    @property
+    def unfit(self) -> frozenset[str]:
+        """The models that its memory can't hold."""
+        return frozenset(each.name for each in self.listed if each.fits is False) - self.loaded
 
 
 @dataclass
@@ -84,6 +109,7 @@ class Member:
             breaker=self.breaker.state,
             breaker_probe_at=self._probe_due_at(now),
             models=self.seen.models,
+            unfit=self.seen.unfit,
             has_gpu=self.is_gpu,
             vram_free_mb=self.seen.vram_free_mb,
             cpu_percent=self.seen.cpu_percent,
@@ -93,6 +119,8 @@ class Member:
     def status(self, now: float) -> NodeStatus:
         """Return what the wire shows."""
         speed = self.speeds.get(self.seen.model or "", Speed())
+        known = tuple(self._known_models())
+        own = next((each for each in known if each.name == self.seen.model), None)
         probe_at = self.breaker.probe_due_at(is_last_hope=self.is_last_hope)
         return NodeStatus(
             name=self.name,
@@ -106,8 +134,21 @@ class Member:
             prefill_tokens_per_s=speed.prefill.value(),
             decode_tokens_per_s=speed.decode.value(),
             models=list(self.seen.models),
-            fim=self.client.fim.get(self.seen.model or "") if self.client else None,
+            fim=own.fim if own else None,
+            context_tokens=own.context_tokens if own else None,
+            known_models=list(known),
         )
+
+    def _known_models(self) -> Iterator[KnownModel]:
+        loaded = self.seen.loaded
+        for model in self.seen.listed:
+            yield KnownModel(
+                name=model.name,
+                loaded=model.name in loaded,
+                fits=model.fits,
+                fim=model.fim,
+                context_tokens=model.context_tokens,
+            )
 
     def _probe_due_at(self, now: float) -> float:
         return self.breaker.probe_due_at(is_last_hope=self.is_last_hope) or now
@@ -117,6 +158,7 @@ class Member:
             model=self.seen.model,
             speeds=self.speeds,
             prefixes=self.prefixes,
+            loaded=self.seen.loaded,
             is_cold=self.seen.is_cold,
             backlog_s=sum(max(0.0, end - now) for end in self.ends.values()),
             slots=self.slots or self.seen.slots or 1,

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from cerebrum_kit.errors import CerebrumError, InvalidRequestError, TooLargeError
 from cerebrum_kit.wire import ErrorBody, ErrorDetail, ProgressEvent, StreamError, TokenEvent
-from node_backend.wire import DoneEvent, Health, InferenceRequest, ModelList
+from node_backend.wire import DoneEvent, Health, InferenceRequest, ModelInfo, ModelList
 from orchestrator.connection import Connection, HttpError
 from orchestrator.core.event_stream import EventStream
 from orchestrator.core.prediction import Allowance
@@ -42,17 +42,13 @@ NodeEvent = Accepted | TokenEvent | ProgressEvent | DoneEvent
 
 
 class NodeClient:
-    """Speaks to the node `name` at `url`; `key_accepted` is what the node last said of the key.
-
-    `fim` says of each model that it listed whether it fills in the middle.
-    """
+    """Speaks to the node `name` at `url`; `key_accepted` is what the node last said of the key."""
 
     def __init__(self, http: NodeHttp, name: str, url: str, key: str | None) -> None:
         self.name = name
         self.url = url.rstrip("/")
         self._http = http
         self.key_accepted = False
-        self.fim: dict[str, bool | None] = {}
         self._headers = {"X-API-Key": key} if key else {}
 
     async def health(self, timeout_s: float) -> Health:
@@ -68,8 +64,8 @@ class NodeClient:
                 f"{self.name} answers {response.status}, not as a node does"
             ) from None
 
-    async def models(self, timeout_s: float) -> tuple[str, ...]:
-        """Ask which models the node lists.
+    async def models(self, timeout_s: float) -> tuple[ModelInfo, ...]:
+        """Ask which models the node can run.
 
         Raises NodeUnauthorizedError if it does not accept the key, NodeUnreachableError.
         """
@@ -78,11 +74,9 @@ class NodeClient:
             raise self._unauthorized()
         self.key_accepted = True
         try:
-            listed = ModelList.model_validate_json(response.body)
+            return tuple(ModelList.model_validate_json(response.body).models)
         except ValidationError:
             return ()
-        self.fim = {model.name: model.fim for model in listed.models}
-        return tuple(model.name for model in listed.models)
 
     async def infer(
         self, request: InferenceRequest, allowance: Allowance

@@ -77,7 +77,7 @@ class Pool:
     def observe(self, member: Member, seen: Observation) -> None:
         """Take note of what was learned of a node; a model once known stays known."""
         before = member.seen
-        seen = replace(seen, model=seen.model or before.model, models=seen.models or before.models)
+        seen = replace(seen, model=seen.model or before.model, listed=seen.listed or before.listed)
         member.seen = seen
         if before.state != seen.state:
             changed = {"from": before.state, "to": seen.state, "reason": seen.reason}

@@ -9,7 +9,7 @@ from itertools import count
 
 from cerebrum_kit.errors import CerebrumError
 from cerebrum_kit.logs import event
-from node_backend.wire import Health
+from node_backend.wire import Health, ModelInfo
 from orchestrator.errors import NodeUnauthorizedError, NodeUnreachableError
 from orchestrator.members import Member, Observation
 from orchestrator.nodes import NodeClient
@@ -84,7 +84,7 @@ class Prober:
         return self.interval_s
 
     async def _probe(self, client: NodeClient, *, lists: bool) -> Observation:
-        models: tuple[str, ...] = ()
+        models: tuple[ModelInfo, ...] = ()
         try:
             health = await client.health(self.timeout_s)
             if lists or not client.key_accepted:
@@ -96,7 +96,8 @@ class Prober:
             return Observation("unreachable", reason="its probe failed; see the log")
         return replace(
             understand(health),
-            models=models,
+            listed=models,
+            in_memory=frozenset(health.loaded),
             cpu_percent=health.cpu_percent,
             slots=health.slots,
             has_gpu=health.vram_free_mb is not None or None,

@@ -16,7 +16,16 @@ from orchestrator.config import Config
 from orchestrator.config_check import check
 
 LOOK_EVERY_S = 1.0  # one `stat`; notifications of the kernel's don't come from network drives
-AT_THE_NEXT_START = ("host", "port", "key", "local", "linger_s", "cache_bytes", "connect_timeout_s")
+AT_THE_NEXT_START = (
+    "host",
+    "port",
+    "key",
+    "local",
+    "linger_s",
+    "cache_bytes",
+    "connect_timeout_s",
+    "discover",
+)
 
 log = logging.getLogger(__name__)
 

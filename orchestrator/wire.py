@@ -160,6 +160,7 @@ class KnownModel(Wire):
     loaded: bool = Field(default=False, description="Whether it answers without being loaded.")
     fits: bool | None = Field(default=None, description="Whether the node's memory can hold it.")
     fim: bool | None = Field(default=None, description="Whether it fills in the middle.")
+    chat: bool | None = Field(default=None, description="Whether it does what it is told to do.")
     context_tokens: int | None = Field(
         default=None, description="That a prompt and its answer may have together there."
     )
@@ -183,6 +184,9 @@ class NodeStatus(Wire):
     models: list[str] = Field(default_factory=list, description="All that it can run.")
     fim: bool | None = Field(
         default=None, description="Whether its model fills in the middle, if it has said so."
+    )
+    chat: bool | None = Field(
+        default=None, description="Whether its model does what it is told to do, likewise."
     )
     context_tokens: int | None = Field(
         default=None, description="That a prompt and its answer may have together in its model."

@@ -46,11 +46,15 @@ class Work:
 
 @dataclass(frozen=True)
 class NodeSpeeds:
-    """What prediction needs of a node: its speeds by model, and whose prefix each lane left."""
+    """What prediction needs of a node: its speeds by model, and whose prefix each lane left.
+
+    `loaded` are the models that it holds in memory; empty if it doesn't say.
+    """
 
     model: str | None
     speeds: Mapping[str, Speed] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=dict)
+    loaded: frozenset[str] = frozenset()
     is_cold: bool = False
     backlog_s: float = 0.0
     slots: int = 1
@@ -116,7 +120,8 @@ def predict(
     tokens = work.prompt_chars / (known.chars_per_token.value() or assumed.chars_per_token)
     uncached = tokens * (1 - _cached_share(work, node, name, known, assumed))
     wanted = work.max_tokens * (known.used_of_max.value() or assumed.used_of_max)
-    must_load = node.is_cold or (model is not None and node.model not in (None, model))
+    is_another = model is not None and node.model not in (None, model)
+    must_load = (node.is_cold or is_another) and name not in node.loaded
     return Prediction(
         queue_s=node.backlog_s / max(1, node.slots),
         load_s=(known.load.value() or assumed.load_s) if must_load else 0.0,

@@ -3,7 +3,8 @@
 1. Nodes that can't serve are no candidates: tried already, unreachable, unauthorized, left alone by
    their breaker, with a GPU that is full, or without an address while another has one.
 2. The model: the one that is named; or of a tier, the first of its list that some node has and
-   that is in time for the deadline (else the one that ends first); or the node's own.
+   that is in time for the deadline (else the one that ends first); or the node's own. A node that
+   has no memory for it is no candidate.
 3. Those that are ready come before those that load, are unknown or refuse; and those that are
    known to have the model before those that may have it; then those that are in time.
 4. The mode says what counts among equals:
@@ -25,7 +26,7 @@ from orchestrator.core.tiers import has_model
 
 Mode = Literal["fast", "reliable", "async"]
 NoRouteReason = Literal[
-    "no-nodes", "unreachable", "unauthorized", "circuit-open", "all-tried", "vram-low"
+    "no-nodes", "unreachable", "unauthorized", "circuit-open", "all-tried", "vram-low", "no-model"
 ]
 
 STABLE_S = 3600.0  # an hour without a failure is as good as a day
@@ -176,7 +177,8 @@ def _model(query: RouteQuery, nodes: Sequence[NodeSnapshot], known: Knowledge) -
         return query.models[0]
     ends: dict[str, float] = {}
     for model in query.models:
-        holders = [(node, name) for node in nodes if (name := _listed(node, model))]
+        listed = ((node, _listed(node, model)) for node in nodes)
+        holders = [(node, name) for node, name in listed if name and name not in node.unfit]
         if not holders:
             continue
         ends[model] = min(_predicted(query, node, name, known).total_s for node, name in holders)
@@ -202,7 +204,10 @@ def _candidate(
 ) -> Considered:
     listed = _listed(node, model) if model else None
     if model is not None and listed is None and query.must_list:
-        return Considered(node.name, False, f"does not have {model}")
+        return Considered(node.name, False, f"without {model}")
+    name = listed or model or node.speeds.model
+    if name in node.unfit:
+        return Considered(node.name, False, f"too small for {name}")
     prediction = _predicted(query, node, listed or model, known)
     # A node that does not list a model is asked last and not never: lists grow old, and names vary.
     is_doubtful = bool(model is not None and listed is None and node.models)
@@ -273,7 +278,8 @@ def _no_route(
     times = open_until or [node.next_probe_at for node in nodes]
     retry_after_s = max(0.0, min(times, default=now) - now)
     words = "; ".join(f"{each.node} is {each.why}" for each in considered)
-    reason = _no_route_reason(query, nodes, known)
+    is_usable = any(_why_not(query, node, now, known) is None for node in nodes)
+    reason = "no-model" if is_usable else _no_route_reason(query, nodes, known)
     return NoRoute(reason, words or "no node is configured", retry_after_s, considered)
 
 

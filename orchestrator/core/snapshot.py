@@ -19,8 +19,9 @@ class NodeSnapshot:
     """What is known of a node; `can_be_asked` is false while it has no address to ask at.
 
     `in_flight` counts this orchestrator's own requests. `next_probe_at`, `breaker_probe_at` and
-    `failed_at` are on the clock of `now`. `models` is what the node lists; empty while unknown.
-    `vram_free_mb` is None where there is no GPU, or where it doesn't count.
+    `failed_at` are on the clock of `now`. `models` is what the node lists; empty while unknown;
+    `unfit` are those of them that its memory can't hold. `vram_free_mb` is None where there is no
+    GPU, or where it doesn't count.
     """
 
     name: str
@@ -32,6 +33,7 @@ class NodeSnapshot:
     breaker: BreakerState = "closed"
     breaker_probe_at: float = 0.0
     models: tuple[str, ...] = ()
+    unfit: frozenset[str] = frozenset()
     has_gpu: bool = False
     cpu_percent: float = 0.0
     vram_free_mb: float | None = None

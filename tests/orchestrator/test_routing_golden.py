@@ -21,7 +21,7 @@ from orchestrator.core.speeds import Ratio, Speed
 from orchestrator.core.tiers import DEFAULT_TIERS
 
 FOLDER = Path(__file__).parents[1] / "golden" / "routing"
-POOLS = ("seeds_two_nodes", "ten_mixed_nodes")
+POOLS = ("seeds_two_nodes", "ten_mixed_nodes", "models_in_memory")
 RULE = "=" * 100
 NOW = 1000.0
 MODES: tuple[Mode, ...] = ("fast", "reliable", "async")
@@ -53,11 +53,13 @@ def parse_node(line: str) -> NodeSnapshot:
         breaker="open" if "open" in given else "closed",
         breaker_probe_at=NOW + 8,
         models=(own, *others.split()),
+        unfit=frozenset(filter(None, given.get("unfit", "").split(","))),
         has_gpu="gpu" in given,
         speeds=NodeSpeeds(
             own,
             {} if "-" in rates else {own: speed(rates, float(given.get("success", 1.0)))},
             {given["lane"]: own} if "lane" in given else {},
+            loaded=frozenset(filter(None, given.get("loaded", "").split(","))),
             is_cold="cold" in given,
             backlog_s=1.5 * busy,
             has_gpu="gpu" in given,
