@@ -2,109 +2,72 @@
 
     python -m benchmarks.kv_reuse [--requests N] [--model FILE] [--evals FOLDER] [--json]
 
-Two sessions are replayed on the real engine, each with the product's layout of prompts and with the
-naive one (excerpts ranked anew each time, windows that slide by lines, 2,000 characters of suffix):
+Two sessions are replayed on the real engine, by their own clock, through the daemon's completer:
 
     recorded   a Svelte component, by Joseph Gentle: typing, deleting and jumping about; one request
                after each second in which something was edited
-    typed      a Python file, typed from its beginning
+    typed      a Python file, typed from its beginning, five keys a second
 
 Both among the files of a Python repository, of which the index tells: the recorded session's own
 repository was not recorded, so little of it helps there, and what a jump leaves in the cache is
-little too. Evaluated and cached tokens are the engine's own figures. Exit status 1 when the
-product's layout misses a limit.
+little too. Evaluated and cached tokens are the engine's own figures.
+
+Time passes on the session's clock: pauses are skipped while nothing is computed (those of more than
+ten minutes count as ten), and what the engine computes takes its real time on it. What the pool
+reads ahead in idle time has a line of its own, and is cut off where the next request comes. The
+trace has no movements of the cursor. It is taken to arrive halfway between two edits on different
+lines, and is told of a quarter of a second later, as VS Code does (with its question for actions).
+Beside that: with the edits alone as signals, as in an editor that tells nothing of its cursor;
+without reading ahead; and the naive layout (excerpts ranked anew each time, windows that slide by
+lines, 2,000 characters of suffix). Exit status 1 when the product misses a limit.
 """
 
 import argparse
 import asyncio
-import gzip
-import itertools
 import json
+import math
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal
 
 from rich.console import Console
 
+from benchmarks.editing_sessions import Edit, Session, recorded, typed
 from benchmarks.figures import Figure, quantile, table
 from benchmarks.replay import EVALS
-from cerebrum_kit.wire import Snippet
+from benchmarks.skipping import SkippingLoop
+from cerebrum_kit.wire import ProgressEvent, Snippet, TokenEvent, Usage
+from cerebrum_lsp.complete import Completer
 from cerebrum_lsp.config import Settings as DaemonSettings
-from cerebrum_lsp.context import DocumentContext, Gatherer, Limits
 from cerebrum_lsp.core.document import Cursor, Snapshot
+from cerebrum_lsp.core.foresight import Seen
+from cerebrum_lsp.core.journal import Journal
 from cerebrum_lsp.core.layout import Excerpt
 from cerebrum_lsp.indexing.folders import Folders
 from cerebrum_lsp.indexing.messages import Opened, Retrieve
 from cerebrum_lsp.indexing.service import IndexService
+from cerebrum_lsp.pool import CompletionEvent, Pool
 from node_backend.config import Settings
-from node_backend.engines.base import Engine, Finished, InfillPrompt, Order
+from node_backend.engines.base import Engine, Finished, InfillPrompt, Order, Piece, PrefillProgress
 from node_backend.models import catalog
 from node_backend.service import engine_for
+from orchestrator.wire import CompleteRequest, DoneEvent, NodeTimings, Timings
 
 MEDIAN_LIMIT, P95_LIMIT = 0.10, 0.40
 REQUESTS = 400
-TYPED_EVERY_CHARS = 6
-TYPED_CHARS = range(17_000, 20_000)
 NAIVE_PREFIX_CHARS, NAIVE_SUFFIX_CHARS = 6_000, 2_000
-MAX_TOKENS = 4
+NAIVE_TOKENS = 4
 FILE_BYTES = 1_000_000
+TOLD_AFTER_S = 0.25  # VS Code asks for code actions so long after the cursor has moved
 
-
-@dataclass(frozen=True)
-class Moment:
-    """A text and the cursor's place in it, when a completion is asked for."""
-
-    prefix: str
-    suffix: str
-
-
-@dataclass(frozen=True)
-class Session:
-    """Moments of one file, and the other files of its workspace."""
-
-    name: str
-    path: str
-    moments: Sequence[Moment]
-    others: dict[str, str] = field(default_factory=dict)
-
-
-def recorded(evals: Path, requests: int) -> Session:
-    """Return the recorded trace, as much of it as leads to so many requests."""
-    with gzip.open(evals / "data/dev/trace_sveltecomponent.json.gz", "rt") as file:
-        transactions = json.load(file)["txns"]
-    text, offset, moments = "", 0, []
-    for one, following in itertools.zip_longest(transactions, transactions[1:]):
-        for offset, deleted, inserted in one["patches"]:
-            text = text[:offset] + inserted + text[offset + deleted :]
-            offset += len(inserted)  # noqa: PLW2901 - where the cursor stands now
-        if following is None or following["time"] != one["time"]:
-            moments.append(Moment(text[:offset], text[offset:]))
-    others = {row["path"]: row["text"] for row in repository(evals)}
-    return Session("recorded", "src/App.svelte", moments[:requests], others)
-
-
-def typed(evals: Path, requests: int) -> Session:
-    """Return a Python file of medium length, typed within its repository."""
-    rows = repository(evals)
-    typed_row = next(row for row in rows if len(row["text"]) in TYPED_CHARS)
-    others = {row["path"]: row["text"] for row in rows if row is not typed_row}
-    text = typed_row["text"]
-    ends = range(TYPED_EVERY_CHARS, len(text), TYPED_EVERY_CHARS)
-    moments = [Moment(text[:end], "") for end in ends]
-    return Session("typed", typed_row["path"], moments[:requests], others)
-
-
-def repository(evals: Path) -> list[dict[str, str]]:
-    """Return the files of the repository that holds the file to be typed."""
-    lines = (evals / "data/dev/xfile_sources.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[dict[str, str]] = [json.loads(line) for line in lines]
-    name = next(row["repo"] for row in rows if len(row["text"]) in TYPED_CHARS)
-    return [row for row in rows if row["repo"] == name]
+Signals = Literal["cursor", "edits", "none"]
+"""What tells where the next request will be."""
 
 
 class Shelf:
@@ -131,65 +94,6 @@ class Shelf:
         return self._service.retrieve(ask).excerpts
 
 
-class Layouter(Protocol):
-    """Makes prompts of moments."""
-
-    async def prompt(self, place: Snapshot) -> InfillPrompt:
-        """Return the prompt for a place."""
-        ...
-
-
-class Product:
-    """The daemon's own layout."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        settings = DaemonSettings()
-        limits = Limits(settings.prefix_chars, settings.suffix_chars, settings.context_chars)
-        gatherer = Gatherer(shelf, lambda: limits)
-        gatherer.rate.tokens_per_s = 1000.0  # a pool that is quick enough to read all of it
-        self._context: DocumentContext = gatherer.for_document()
-
-    async def prompt(self, place: Snapshot) -> InfillPrompt:
-        """Return the prompt that the daemon would send."""
-        self._context.prefetch(place)
-        parts = await self._context.gather(place)
-        return _prompt(place.path, parts.prefix, parts.suffix, parts.excerpts)
-
-
-class Naive:
-    """What many clients do: the best excerpts of the moment, and the nearest whole lines."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-
-    async def prompt(self, place: Snapshot) -> InfillPrompt:
-        """Return the prompt that they would send."""
-        budget_chars = DaemonSettings().context_chars
-        excerpts = await self._shelf.retrieve(
-            place, budget_chars=budget_chars, shown_chars=NAIVE_PREFIX_CHARS
-        )
-        prefix, suffix = place.prefix[-NAIVE_PREFIX_CHARS:], place.suffix[:NAIVE_SUFFIX_CHARS]
-        if len(prefix) < len(place.prefix):
-            prefix = prefix[prefix.find("\n") + 1 :]
-        if len(suffix) < len(place.suffix):
-            suffix = suffix[: suffix.rfind("\n") + 1]
-        return _prompt(place.path, prefix, suffix, excerpts)
-
-
-def _prompt(path: str, prefix: str, suffix: str, excerpts: Iterable[Excerpt]) -> InfillPrompt:
-    snippets = tuple(Snippet(path=each.path, text=each.text) for each in excerpts)
-    return InfillPrompt(prefix, suffix, path, snippets)
-
-
-def place_of(session: Session, moment: Moment) -> Snapshot:
-    """Return a moment as the daemon sees it."""
-    line = moment.prefix.count("\n")
-    column = len(moment.prefix) - (moment.prefix.rfind("\n") + 1)
-    uri, language = f"file:///{session.path}", "python"
-    cursor = Cursor(line, column)
-    return Snapshot(uri, 1, language, session.path, moment.prefix, moment.suffix, cursor)
-
-
 @dataclass(frozen=True)
 class Reading:
     """What the engine had to read of one prompt."""
@@ -203,61 +107,280 @@ class Reading:
         return self.evaluated_tokens / self.prompt_tokens
 
 
-async def replay(engine: Engine, session: Session, layouter: Layouter) -> list[Reading]:
-    """Return what was read for each request but the first."""
-    readings = []
-    for moment in session.moments:
-        if not moment.prefix:
-            continue
-        order = Order(await layouter.prompt(place_of(session, moment)), 0, MAX_TOKENS)
-        async for event in engine.generate(order):
-            if isinstance(event, Finished):
-                evaluated_tokens = event.prompt_tokens - event.cached_tokens
-                readings.append(Reading(evaluated_tokens, event.prompt_tokens))
-    return readings[1:]
+@dataclass
+class Account:
+    """What was read: for each request that reached the engine, and ahead of them."""
+
+    readings: list[Reading] = field(default_factory=list)
+    ahead: list[Reading] = field(default_factory=list)
+
+    def share(self, at: float) -> float:
+        """Return the evaluated share at a quantile of the requests, the first left out."""
+        return quantile([each.share for each in self.readings[1:]], at)
+
+    @property
+    def tokens_per_request(self) -> float:
+        """How much a request had to have read, on average."""
+        return statistics.fmean(each.evaluated_tokens for each in self.readings[1:])
+
+    @property
+    def ahead_per_request(self) -> float:
+        """How much was read ahead for each request, on average."""
+        return sum(each.evaluated_tokens for each in self.ahead) / len(self.readings)
 
 
-async def readings_of(
-    settings: Settings, session: Session, layout: Callable[[Shelf], Layouter]
-) -> list[Reading]:
-    """Replay a session on an engine that knows nothing yet."""
-    with tempfile.TemporaryDirectory() as folder:
-        layouter = layout(Shelf(Path(folder), session))
-        engine = engine_for(settings, catalog(settings).default)
+class EnginePool(Pool):
+    """A pool that is one engine, and keeps an account of what it reads."""
+
+    def __init__(self, engine: Engine, work: Callable[[int], None]) -> None:
+        self._engine = engine
+        self._work = work
+        self.account = Account()
+
+    async def complete(self, request: CompleteRequest) -> AsyncGenerator[CompletionEvent, None]:
+        """Do as a node does; what is cut off counts as far as it was read."""
+        is_ahead = request.purpose == "pre-evaluate"
+        order = _order(request, only_reads=is_ahead)
+        progress = PrefillProgress(0, 0)
+        self._work(1)
         try:
-            await engine.load()
-            return await replay(engine, session, layouter)
+            async with aclosing(self._engine.generate(order)) as events:
+                async for event in events:
+                    match event:
+                        case PrefillProgress():
+                            progress = event
+                            detail: dict[str, object] = asdict(event)
+                            yield ProgressEvent(stage="prefill", detail=detail)
+                        case Piece(text, total_tokens):
+                            yield TokenEvent(token=text, total_tokens=total_tokens)
+                        case Finished():
+                            yield _done(event)
         finally:
-            await engine.unload()
+            self._work(-1)
+            if is_ahead:
+                read = max(0, progress.processed - progress.cached)
+                self.account.ahead.append(Reading(read, progress.total))
+            elif progress.total:  # all of it, even if it was cancelled before
+                anew = progress.total - progress.cached
+                self.account.readings.append(Reading(anew, progress.total))
 
 
-def figures_of(session: Session, ours: Sequence[Reading], naive: Sequence[Reading]) -> list[Figure]:
+def _order(request: CompleteRequest, *, only_reads: bool) -> Order:
+    infill = request.infill
+    assert infill is not None, "the daemon's completer asks for nothing else"
+    prompt = InfillPrompt(infill.prefix, infill.suffix, infill.path, tuple(request.snippets))
+    stop = tuple(request.stop)
+    return Order(prompt, 0, request.max_tokens, 0.0, stop, only_reads=only_reads)
+
+
+def _done(event: Finished) -> DoneEvent:
+    return DoneEvent(
+        finish_reason=event.reason,
+        model="engine",
+        node="engine",
+        usage=Usage(
+            prompt_tokens=event.prompt_tokens,
+            cached_tokens=event.cached_tokens,
+            completion_tokens=event.completion_tokens,
+        ),
+        timings=Timings(),
+        node_timings=NodeTimings(prefill_ms=event.prefill_ms, decode_ms=event.decode_ms),
+    )
+
+
+class Writer:
+    """Somebody who edits by the clock, in an editor that asks after each burst."""
+
+    def __init__(self, session: Session, completer: Completer, signals: Signals) -> None:
+        self._session = session
+        self._completer = completer
+        self._signals = signals
+        self._loop = asyncio.get_running_loop()
+        self._begun_at = self._loop.time()
+        self._text, self._version = "", 0
+        self._edited_s, self._cursor = 0.0, 0
+        self._answers: list[asyncio.Task[object]] = []
+
+    async def write(self) -> None:
+        """Write all of it; returns when everything is answered."""
+        for burst in self._session.bursts:
+            for edit in burst.edits:
+                await self._move(edit)
+                await self._until(edit.at_s)
+                self._apply(edit)
+            ask = self._completer.complete(self._place(), manual=False)
+            self._answers.append(asyncio.create_task(ask))
+        await asyncio.gather(*self._answers)
+        await self._completer.close()
+
+    async def _move(self, edit: Edit) -> None:
+        """Go to where the next edit will be, and rest there, if that is on another line."""
+        target = edit.offset + edit.deleted
+        between = self._text[min(target, self._cursor) : max(target, self._cursor)]
+        if self._signals != "cursor" or "\n" not in between:
+            return
+        told_s = (self._edited_s + edit.at_s) / 2 + TOLD_AFTER_S
+        if told_s < edit.at_s:
+            await self._until(told_s)
+            self._cursor = target
+            self._completer.ahead.seen(self._seen())
+
+    def _apply(self, edit: Edit) -> None:
+        self._text, self._cursor = edit.applied_to(self._text), edit.ends_at
+        self._version, self._edited_s = self._version + 1, edit.at_s
+        text = self._text
+        self._completer.edited(self._uri, lambda: text)
+        self._completer.ahead.wrote(self._seen())
+
+    async def _until(self, at_s: float) -> None:
+        await asyncio.sleep(max(0.0, self._begun_at + at_s - self._loop.time()))
+
+    def _seen(self) -> Seen:
+        place = self._place()
+        cursor = place.cursor
+        return Seen(place.uri, place.version, cursor.line, cursor.column, lambda: place)
+
+    def _place(self) -> Snapshot:
+        return place_of(self._session, self._text, self._cursor, self._version)
+
+    @property
+    def _uri(self) -> str:
+        return f"file:///{self._session.path}"
+
+
+def place_of(session: Session, text: str, offset: int, version: int = 1) -> Snapshot:
+    """Return a moment as the daemon sees it."""
+    prefix, suffix = text[:offset], text[offset:]
+    cursor = Cursor(prefix.count("\n"), len(prefix) - (prefix.rfind("\n") + 1))
+    uri = f"file:///{session.path}"
+    return Snapshot(uri, version, "python", session.path, prefix, suffix, cursor)
+
+
+async def product(engine: Engine, session: Session, shelf: Shelf, signals: Signals) -> Account:
+    """Replay a session through the daemon's completer."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SkippingLoop)
+    pool = EnginePool(engine, loop.work)
+    settings = DaemonSettings(read_ahead=signals != "none")
+    completer = Completer(pool, Journal(), settings, source=shelf)
+    await Writer(session, completer, signals).write()
+    return pool.account
+
+
+async def naive(engine: Engine, session: Session, shelf: Shelf) -> Account:
+    """Replay it as many clients would: the best excerpts of the moment, the nearest lines."""
+    account, text = Account(), ""
+    for burst in session.bursts:
+        for edit in burst.edits:
+            text = edit.applied_to(text)
+        place = place_of(session, text, burst.edits[-1].ends_at)
+        if place.prefix:
+            order = Order(await _naive_prompt(place, shelf), 0, NAIVE_TOKENS)
+            async for event in engine.generate(order):
+                if isinstance(event, Finished):
+                    anew = event.prompt_tokens - event.cached_tokens
+                    account.readings.append(Reading(anew, event.prompt_tokens))
+    return account
+
+
+async def _naive_prompt(place: Snapshot, shelf: Shelf) -> InfillPrompt:
+    budget_chars = DaemonSettings().context_chars
+    excerpts: Iterable[Excerpt] = await shelf.retrieve(
+        place, budget_chars=budget_chars, shown_chars=NAIVE_PREFIX_CHARS
+    )
+    prefix, suffix = place.prefix[-NAIVE_PREFIX_CHARS:], place.suffix[:NAIVE_SUFFIX_CHARS]
+    if len(prefix) < len(place.prefix):
+        prefix = prefix[prefix.find("\n") + 1 :]
+    if len(suffix) < len(place.suffix):
+        suffix = suffix[: suffix.rfind("\n") + 1]
+    snippets = tuple(Snippet(path=each.path, text=each.text) for each in excerpts)
+    return InfillPrompt(prefix, suffix, place.path, snippets)
+
+
+Replay = Callable[[Engine, Session, Shelf], Awaitable[Account]]
+
+
+def account_of(settings: Settings, session: Session, replay: Replay) -> Account:
+    """Replay a session on an engine that knows nothing yet."""
+
+    async def run() -> Account:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SkippingLoop)
+        engine = engine_for(settings, catalog(settings).default)
+        with tempfile.TemporaryDirectory() as folder:
+            shelf = Shelf(Path(folder), session)
+            loop.work(1)
+            try:
+                await engine.load()
+                loop.work(-1)
+                return await replay(engine, session, shelf)
+            finally:
+                loop.work(1)
+                await engine.unload()
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        return runner.run(run())
+
+
+def with_signals(signals: Signals) -> Replay:
+    """Return the replay of the product with these signals."""
+
+    async def replay(engine: Engine, session: Session, shelf: Shelf) -> Account:
+        return await product(engine, session, shelf, signals)
+
+    return replay
+
+
+def figures_of(session: Session, accounts: dict[str, Account]) -> list[Figure]:
     """Return a session's figures."""
+    ours = accounts["cursor"]
     limits = (("median", 0.5, MEDIAN_LIMIT), ("p95", 0.95, P95_LIMIT))
-    tokens = f"tokens read anew, mean: {_mean(ours):.0f}, naive {_mean(naive):.0f}; n={len(ours)}"
-    return [
+    shares = [
         Figure(
             f"{session.name}: evaluated share, {name}",
-            quantile([each.share for each in ours], share),
+            ours.share(at),
             limit,
             "",
-            f"naive: {quantile([each.share for each in naive], share):.3f}; {tokens}",
+            f"from edits alone {accounts['edits'].share(at):.3f}, not reading ahead "
+            f"{accounts['none'].share(at):.3f}, naive {accounts['naive'].share(at):.3f}; "
+            f"n={len(ours.readings) - 1}",
         )
-        for name, share, limit in limits
+        for name, at, limit in limits
+    ]
+    tokens = ", ".join(
+        f"{name} {accounts[key].tokens_per_request:.0f}"
+        for key, name in (
+            ("edits", "from edits alone"),
+            ("none", "not reading ahead"),
+            ("naive", "naive"),
+        )
+    )
+    return [
+        *shares,
+        Figure(f"{session.name}: read by a request", ours.tokens_per_request, math.inf, "", tokens),
+        Figure(
+            f"{session.name}: read ahead of it, in idle time",
+            ours.ahead_per_request,
+            math.inf,
+            "",
+            f"{len(ours.ahead)} prompts; from edits alone "
+            f"{accounts['edits'].ahead_per_request:.0f}, {len(accounts['edits'].ahead)} prompts",
+        ),
     ]
 
 
-def _mean(readings: Sequence[Reading]) -> float:
-    return statistics.fmean(each.evaluated_tokens for each in readings)
-
-
-async def measure(settings: Settings, evals: Path, requests: int) -> list[Figure]:
+def measure(settings: Settings, evals: Path, requests: int) -> list[Figure]:
     """Return the figures of both sessions."""
     figures = []
+    replays: dict[str, Replay] = {
+        "cursor": with_signals("cursor"),
+        "edits": with_signals("edits"),
+        "none": with_signals("none"),
+        "naive": naive,
+    }
     for session in (recorded(evals, requests), typed(evals, requests)):
-        ours = await readings_of(settings, session, Product)
-        naive = await readings_of(settings, session, Naive)
-        figures += figures_of(session, ours, naive)
+        accounts = {name: account_of(settings, session, replay) for name, replay in replays.items()}
+        figures += figures_of(session, accounts)
     return figures
 
 
@@ -272,7 +395,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     settings = Settings(model=arguments.model, _env_file=None)
-    figures = asyncio.run(measure(settings, arguments.evals, arguments.requests))
+    figures = measure(settings, arguments.evals, arguments.requests)
     if arguments.json:
         print(json.dumps([{**asdict(each), "holds": each.holds} for each in figures]))
     else:

@@ -4,7 +4,8 @@ An engine reuses what a prompt has in common with the one before, from its begin
 difference. So what changes seldom keeps its place and its wording:
 
 - the window on the text before the cursor begins at the same line until it has grown too long, and
-  is then cut by a whole block;
+  is then cut by a whole block; who comes back from elsewhere gets the window that was there before,
+  and with it what the engine has kept of it;
 - the text after the cursor begins at the line's end where the rest of the line is but what an
   editor has closed by itself;
 - excerpts of other files stay as they are, in their order, until they tell less than half of what
@@ -23,6 +24,8 @@ BLOCK_SHARE = 4
 """A cut takes a quarter of the window: a smaller one comes oftener, a larger one costs context."""
 LEAST_SHARE = 0.4
 """A window that has shrunk below this begins anew: somebody went far up."""
+WINDOWS_KEPT = 8
+"""Places that one goes back and forth between; the engine may still hold what it read there."""
 ANCHOR_CHARS = 200
 """So much of a window's beginning tells where it was, when the text before it has changed."""
 DRIFT_CHARS = 4_000
@@ -47,14 +50,30 @@ class Excerpt:
         return frozenset(line for raw in self.text.split("\n") if (line := raw.strip()))
 
 
+@dataclass(frozen=True)
+class _Window:
+    """Where a window begins in the text before the cursor, and with what."""
+
+    begin: int
+    anchor: str
+
+    def found_in(self, prefix: str) -> int:
+        """Return where it begins by now, -1 if nothing is left of its beginning."""
+        if self.anchor and prefix.startswith(self.anchor, self.begin):
+            return self.begin
+        if len(self.anchor) < ANCHOR_CHARS:
+            return -1
+        first = max(0, self.begin - DRIFT_CHARS)
+        return prefix.rfind(self.anchor, first, self.begin + DRIFT_CHARS)
+
+
 class Layout:
     """The layout of one document's prompts; each method remembers what it returned."""
 
     def __init__(self, prefix_chars: int, suffix_chars: int) -> None:
         self._prefix_chars = prefix_chars
         self._suffix_chars = suffix_chars
-        self._begin = 0
-        self._anchor = ""
+        self._windows: tuple[_Window, ...] = ()
         self._unhelped = 0
         self._is_begun = False
         self.excerpts: tuple[Excerpt, ...] = ()
@@ -62,6 +81,12 @@ class Layout:
     def copy(self) -> "Layout":
         """Return one that goes its own way from here."""
         return copy.copy(self)
+
+    def resized(self, prefix_chars: int, suffix_chars: int) -> "Layout":
+        """Return one of another size that keeps what it can."""
+        other = self.copy()
+        other._prefix_chars, other._suffix_chars = prefix_chars, suffix_chars
+        return other
 
     @property
     def least_prefix_chars(self) -> int:
@@ -93,25 +118,25 @@ class Layout:
         return self.excerpts
 
     def _before(self, prefix: str) -> str:
-        if len(prefix) <= self._prefix_chars:
-            self._begin, self._anchor = 0, prefix[:ANCHOR_CHARS]
-            return prefix
-        begin = self._found(prefix)
-        shown = len(prefix) - begin
-        if begin < 0 or not self.least_prefix_chars <= shown <= self._prefix_chars:
-            block = self._prefix_chars // BLOCK_SHARE
-            begin = _line_start(prefix, len(prefix) - self._prefix_chars + block)
-        self._begin, self._anchor = begin, prefix[begin : begin + ANCHOR_CHARS]
+        begin = 0
+        if len(prefix) > self._prefix_chars:
+            begin = self._begin_of_one_before(prefix)
+            if begin < 0:
+                block = self._prefix_chars // BLOCK_SHARE
+                begin = _line_start(prefix, len(prefix) - self._prefix_chars + block)
+        window = _Window(begin, prefix[begin : begin + ANCHOR_CHARS])
+        others = [each for each in self._windows if each.anchor != window.anchor]
+        self._windows = (window, *others[: WINDOWS_KEPT - 1])
         return prefix[begin:]
 
-    def _found(self, prefix: str) -> int:
-        """Return where the last window began, -1 if nothing is left of its beginning."""
-        if self._anchor and prefix.startswith(self._anchor, self._begin):
-            return self._begin
-        if len(self._anchor) < ANCHOR_CHARS:
-            return -1
-        first = max(0, self._begin - DRIFT_CHARS)
-        return prefix.rfind(self._anchor, first, self._begin + DRIFT_CHARS)
+    def _begin_of_one_before(self, prefix: str) -> int:
+        """Return where the latest window begins that suits the place, -1 if there is none."""
+        for window in self._windows:
+            begin = window.found_in(prefix)
+            shown_chars = len(prefix) - begin
+            if begin >= 0 and self.least_prefix_chars <= shown_chars <= self._prefix_chars:
+                return begin
+        return -1
 
     def _after(self, suffix: str) -> str:
         line_end = suffix.find("\n")

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cerebrum_lsp.core.budget import ReadingRate
-from cerebrum_lsp.core.layout import Excerpt, Layout
+from cerebrum_lsp.core.layout import PATIENT_REQUESTS, Excerpt, Layout, unread_chars
 
 LIMIT = 400
 LINES = st.lists(
     st.sampled_from(["", "a", "x = 1", "    return", "y" * 60, "z" * 500]), max_size=60
 )
+A, B = Excerpt("a.py", "alpha\n"), Excerpt("b.py", "beta()")
 TEXTS = LINES.map("\n".join)
 
 
@@ -45,6 +46,16 @@ def test_typing_moves_the_window_once_in_a_block() -> None:
     moves = sum(one != other for one, other in itertools.pairwise(begins))
     assert moves <= len(text) / (LIMIT / 4 - 12)
     assert moves < len(begins) / 8
+
+
+def test_who_comes_back_from_elsewhere_gets_the_window_that_was_there() -> None:
+    layout = Layout(LIMIT, 100)
+    text = "\n".join(f"line {number}" for number in range(400))
+    places = range(900, 3300, 600)
+    before = [layout.window(text[:at], "")[0] for at in places]
+    edited = f"import os\n{text}"
+    again = [layout.window(edited[: at + 15], "")[0] for at in places]
+    assert again == [window + text[at : at + 5] for window, at in zip(before, places, strict=True)]
 
 
 def test_an_edit_above_the_window_leaves_it_where_it_is() -> None:
@@ -110,6 +121,37 @@ def test_excerpts_fit_their_budget_and_tell_no_line_of_a_file_twice(
         assert sum(len(each.text) for each in after) <= budget_chars
         for one, other in itertools.combinations(after, 2):
             assert one.path != other.path or not one.lines & other.lines
+
+
+def test_excerpts_that_tell_too_little_stay_for_a_while_where_idle_time_may_change_them() -> None:
+    layout = Layout(LIMIT, 100)
+    old, new = (Excerpt("a.py", "def a(): ..."),), (Excerpt("b.py", "def b(): ..."),)
+    assert layout.keep(old, 100, is_patient=True) == old, "the first request has nothing to lose"
+    foreseen = layout.copy()
+    assert foreseen.keep(new, 100) == new
+    for _ in range(PATIENT_REQUESTS):
+        assert layout.keep(new, 100, is_patient=True) == old
+    assert layout.keep(new, 100, is_patient=True) == new
+    assert layout.keep((), 5, is_patient=True) == (), "they no longer fit"
+
+
+@pytest.mark.parametrize(
+    ("held", "chars"),
+    [
+        pytest.param(None, 12 + 8 + 4, id="nothing was read"),
+        pytest.param(((A, B), "prefix x", "rest"), 0, id="the same"),
+        pytest.param(((A, B), "prefix", "rest"), 2, id="the prefix grew"),
+        pytest.param(((A, B), "prefix x, and more", "rest"), 0, id="the prefix shrank"),
+        pytest.param(((A, B), "prefix x", "tail"), 8 + 4, id="another suffix"),
+        pytest.param(((A,), "prefix x", "rest"), 6 + 8 + 4, id="an excerpt more"),
+        pytest.param(((A, B, A), "prefix x", "rest"), 8 + 4, id="an excerpt less"),
+        pytest.param(((B, A), "prefix x", "rest"), 12 + 8 + 4, id="another first excerpt"),
+    ],
+)
+def test_how_much_an_engine_would_read_anew(
+    held: tuple[Sequence[Excerpt], str, str] | None, chars: int
+) -> None:
+    assert unread_chars(held, ((A, B), "prefix x", "rest")) == chars
 
 
 @pytest.mark.parametrize(
