@@ -45,8 +45,16 @@ export class Completions implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[] = [];
   /** How many requests the server has not answered yet. */
   private inFlight = 0;
+  /** A text in it has grown while a request was in flight. */
+  private grownMeanwhile: vscode.TextDocument | undefined;
+  /** The version of each document that the daemon was asked about last. */
+  private readonly asked = new WeakMap<vscode.TextDocument, number>();
+  /** How to ask the daemon that runs. */
+  private next: Parameters<Provide>[4] | undefined;
   /** What is being shown of a text that has grown. */
   private round: Round | undefined;
+  /** Whether this VS Code has been seen to ask one provider and no other. */
+  private canAskByName = false;
   private grown: vscode.Disposable;
 
   constructor() {
@@ -62,19 +70,29 @@ export class Completions implements vscode.Disposable {
   }
 
   readonly provide: Provide = async (document, position, context, token, next) => {
-    const place = { version: document.version, offset: document.offsetAt(position) };
-    const ghost = this.ghostOf(document);
+    this.next = next;
     if (this.round !== undefined && this.isRoundOf(document)) {
       this.round.hasAskedAll = true;
       return []; // the other provider answers
     }
+    return this.ask(document, position, context, token, next);
+  };
+
+  /** Asks the daemon, and offers what it answers. */
+  private async ask(...[document, position, context, token, next]: Parameters<Provide>): Promise<vscode.InlineCompletionItem[]> {
+    const place = { version: document.version, offset: document.offsetAt(position) };
+    const ghost = this.ghostOf(document);
+    this.asked.set(document, document.version);
     const answer = await this.counted(async () => next(document, position, context, token));
-    if (document.version !== place.version || token.isCancellationRequested) return [];
+    if (document.version !== place.version || token.isCancellationRequested) {
+      this.showGrownMeanwhile();
+      return [];
+    }
+    this.grownMeanwhile = undefined;
     const [item] = Array.isArray(answer) ? answer : (answer?.items ?? []);
     ghost.onOffer(place, item === undefined ? "" : textOf(item), replacedBy(document, place, item));
-    const shown = this.itemAt(document, position, place);
-    return shown === undefined ? [] : [shown];
-  };
+    return this.itemsAt(document, position);
+  }
 
   /** More text has come: show it where the older one stands. */
   onGrowth(params: unknown): void {
@@ -95,8 +113,12 @@ export class Completions implements vscode.Disposable {
   }
 
   private refresh(document: vscode.TextDocument): void {
-    // A request that waits brings the newest text by itself, and would be cancelled by this.
-    if (this.inFlight > 0 || vscode.window.activeTextEditor?.document !== document) return;
+    if (vscode.window.activeTextEditor?.document !== document) return;
+    if (this.inFlight > 0) {
+      // A request that waits brings the newest text by itself, and would be cancelled by this.
+      this.grownMeanwhile = document;
+      return;
+    }
     if (this.round !== undefined) {
       this.round.hasGrownMeanwhile = true;
       return;
@@ -104,17 +126,31 @@ export class Completions implements vscode.Disposable {
     void this.showGrown(document);
   }
 
-  private async showGrown(document: vscode.TextDocument): Promise<void> {
+  /** No answer was shown after all: if what had grown by then still stands, it is shown now. */
+  private showGrownMeanwhile(): void {
+    const document = this.grownMeanwhile;
+    if (document === undefined || this.inFlight > 0) return;
+    this.grownMeanwhile = undefined;
+    if (this.ghostOf(document).isOffering(document.version)) this.refresh(document);
+  }
+
+  private async showGrown(document: vscode.TextDocument, isAgain = false): Promise<void> {
     const round = { document, version: document.version, hasAsked: false, hasAskedAll: false, hasGrownMeanwhile: false };
     this.round = round;
     const older = this.grown;
     this.grown = this.registerGrown();
     await vscode.commands.executeCommand(TRIGGER, NEWEST_OF_OURS);
     older.dispose();
-    if ((round.hasAskedAll || !round.hasAsked) && this.isRoundOf(document)) {
-      // An older VS Code can't ask by name; there the text is away for a moment.
-      await vscode.commands.executeCommand(HIDE);
-      await vscode.commands.executeCommand(TRIGGER);
+    if (this.isRoundOf(document)) {
+      this.canAskByName ||= round.hasAsked && !round.hasAskedAll;
+      // All are asked by an older VS Code, which can't ask by name, but also after a key that came
+      // meanwhile: once more, and it is known.
+      const isDoubtful = round.hasAskedAll && !this.canAskByName;
+      if (isDoubtful && round.hasAsked && !isAgain) return this.showGrown(document, true);
+      if (isDoubtful || !round.hasAsked) {
+        await vscode.commands.executeCommand(HIDE); // the text is away for a moment
+        await vscode.commands.executeCommand(TRIGGER);
+      }
     }
     this.round = undefined;
     if (round.hasGrownMeanwhile) this.refresh(document);
@@ -122,12 +158,13 @@ export class Completions implements vscode.Disposable {
 
   private registerGrown(): vscode.Disposable {
     return vscode.languages.registerInlineCompletionItemProvider(SELECTOR, {
-      provideInlineCompletionItems: (document, position) => {
-        if (this.round === undefined || !this.isRoundOf(document)) return [];
+      provideInlineCompletionItems: (document, position, context, token) => {
+        if (this.round?.document !== document) return [];
         this.round.hasAsked = true;
-        const place = { version: document.version, offset: document.offsetAt(position) };
-        const item = this.itemAt(document, position, place);
-        return item === undefined ? [] : [item];
+        if (this.next === undefined || this.asked.get(document) === document.version) return this.itemsAt(document, position);
+        // A key has come since the daemon was asked, and VS Code has let this round take the place
+        // of its own question. Not asked again, the daemon would say nothing more.
+        return this.ask(document, position, context, token, this.next);
       },
     });
   }
@@ -145,11 +182,12 @@ export class Completions implements vscode.Disposable {
     this.ghosts.get(event.document.uri.toString())?.onEdit(event.document.version, changes);
   }
 
-  private itemAt(document: vscode.TextDocument, position: vscode.Position, place: Place): vscode.InlineCompletionItem | undefined {
+  private itemsAt(document: vscode.TextDocument, position: vscode.Position): vscode.InlineCompletionItem[] {
+    const place = { version: document.version, offset: document.offsetAt(position) };
     const offer = this.ghosts.get(document.uri.toString())?.at(place);
-    if (offer === undefined) return undefined;
+    if (offer === undefined) return [];
     const end = document.positionAt(place.offset + offer.replaced);
-    return new vscode.InlineCompletionItem(offer.text, new vscode.Range(position, end));
+    return [new vscode.InlineCompletionItem(offer.text, new vscode.Range(position, end))];
   }
 
   private async counted<T>(ask: () => Promise<T> | T): Promise<T> {

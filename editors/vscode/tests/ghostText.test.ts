@@ -112,6 +112,14 @@ test("an empty answer takes away what stood", () => {
   assert.equal(ghost.at(PLACE), undefined);
 });
 
+test("it offers until the document has changed, or all is typed, or it is sent away", () => {
+  assert.equal(typed("ab").isOffering(1), true);
+  assert.equal(typed("ab", "a").isOffering(2), true);
+  assert.equal(typed("ab", "a").isOffering(3), false);
+  assert.equal(typed("ab", "a", "b").isOffering(3), false);
+  assert.equal(typed("ab", "x").isOffering(2), false);
+});
+
 test("letters outside of the BMP count as the editor counts them", () => {
   assert.equal(typed("😀 = 1", "😀").at({ version: 2, offset: 12 })?.text, " = 1");
 });

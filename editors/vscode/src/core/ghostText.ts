@@ -95,6 +95,11 @@ export class GhostText {
     return fits && text !== "" ? { text, replaced: this.replaced } : undefined;
   }
 
+  /** Returns whether something is offered in the document as it is at a version. */
+  isOffering(version: number): boolean {
+    return this.anchor !== undefined && version === this.version && this.remaining() !== "";
+  }
+
   private remaining(): string {
     return this.text.slice(this.typed.length);
   }
