@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # A node refuses work while others need the processor. What is started here is to run beside them.
 export CEREBRUM_NODE_MAX_OTHERS_CPU_PERCENT ?= 100
 
-.PHONY: demo test check lint types layers unit format clean vsix test-vscode test-neovim
+.PHONY: demo test check lint types layers unit format clean vsix vsix-needs test-vscode test-neovim
 
 demo: $(STAMP) ## complete a line of a real file, from nothing, in the terminal
 	@$(BIN)/cerebrum-lsp try --own-pool
@@ -29,6 +29,7 @@ layers: $(STAMP)
 
 # Many tests wait more than they compute, so that three run beside each other even on two cores.
 unit: $(STAMP)
+	@$(BIN)/python -m tests.e2e.editors --in-background
 	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not alone"
 	$(BIN)/pytest -m alone
 
@@ -38,11 +39,22 @@ format: $(STAMP) ## write what `make lint` would complain about
 
 VSCODE := editors/vscode
 
-vsix: $(STAMP) $(VSCODE)/node_modules/.installed ## the extension for VS Code: dist/cerebrum.vsix
-	@rm -rf build/lib build/bdist.* $(VSCODE)/daemon
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir $(VSCODE)/daemon .
+VSIX := dist/cerebrum.vsix
+PACKAGES := $(shell find cerebrum_kit cerebrum_lsp orchestrator node_backend -type f ! -path '*/__pycache__/*')
+EXTENSION := $(shell find $(VSCODE)/src $(VSCODE)/tests $(VSCODE)/media $(VSCODE)/*.* -type f)
+
+vsix: $(VSIX) ## the extension for VS Code: dist/cerebrum.vsix
+
+vsix-needs: $(VSCODE)/node_modules/.installed $(VSCODE)/daemon/.built
+
+$(VSIX): $(VSCODE)/node_modules/.installed $(VSCODE)/daemon/.built $(EXTENSION) LICENSE
 	@mkdir -p dist && cp LICENSE $(VSCODE)/
 	cd $(VSCODE) && npm run --silent check && npm run --silent test && npm run --silent package
+
+$(VSCODE)/daemon/.built: $(STAMP) $(PACKAGES) README.md
+	@rm -rf build/lib build/bdist.* $(VSCODE)/daemon
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir $(VSCODE)/daemon .
+	@touch $@
 
 $(VSCODE)/node_modules/.installed: $(VSCODE)/package-lock.json
 	@command -v npm >/dev/null || { echo "make vsix needs Node.js 20 or later, with npm"; exit 1; }
@@ -50,7 +62,7 @@ $(VSCODE)/node_modules/.installed: $(VSCODE)/package-lock.json
 	@touch $@
 
 test-vscode: $(STAMP) ## the extension in a real VS Code, in a real browser
-	@$(BIN)/python -m tests.e2e.vscode.programs
+	@$(BIN)/python -m tests.e2e.editors --only-vscode
 	$(BIN)/pytest tests/e2e/vscode
 
 test-neovim: $(STAMP) ## the plugin in real Neovims, the old and the new one

@@ -6,11 +6,14 @@ starts the program through its own dynamic loader, so that its C library may be 
 machine's.
 
     python -m tools.debian_program neovim trixie --run usr/bin/nvim --to build/neovim
+
+Several processes may ask for the same program at once: the first one unpacks it, the others wait.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import re
 import shlex
 import shutil
@@ -64,14 +67,22 @@ def apt_options(apt: Path) -> list[str]:
     return [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
 
 
-def prepare(apt: Path, suite: str) -> None:
-    """Write the private state's files."""
+def installed(package: str) -> str:
+    """Return what apt's list of installed packages says of one that need not be fetched."""
+    return (
+        f"Package: {package}\nStatus: install ok installed\nArchitecture: all\n"
+        "Multi-Arch: foreign\nVersion: 99:99\nMaintainer: none\nDescription: left out\n\n"
+    )
+
+
+def prepare(apt: Path, suite: str, without: Sequence[str] = ()) -> None:
+    """Write the private state's files; packages that the program can do ``without`` are there."""
     address = mirror([path.read_text() for path in source_files()])
     if address is None or not shutil.which("apt-get"):
         raise UnavailableError("only a Debian machine can unpack Debian's packages")
     for folder in ("none", "state/lists/partial", "cache/archives/partial"):
         (apt / folder).mkdir(parents=True, exist_ok=True)
-    (apt / "status").touch()
+    (apt / "status").write_text("".join(map(installed, without)))
     signed = f"[signed-by={_KEYS}] " if _KEYS.exists() else ""
     (apt / "sources.list").write_text(f"deb {signed}{address} {suite} main\n")
 
@@ -104,14 +115,30 @@ def launcher(root: Path, program: str) -> str:
     return f'#!/bin/sh\nexec {command} "$@"\n'
 
 
-def unpack(package: str, suite: str, program: str, target: Path) -> Path:
-    """Unpack ``package`` with all that it needs; return the launcher, which stands beside it."""
+def unpack(
+    package: str, suite: str, program: str, target: Path, without: Sequence[str] = ()
+) -> Path:
+    """Unpack ``package`` with all that it needs; return the launcher, which stands beside it.
+
+    Packages that it depends on and can do ``without`` are left out.
+    """
     target = target.resolve()
-    root, start = target / "root", target / Path(program).name
+    start = target / Path(program).name
     if start.exists():
         return start
-    apt = target / "apt"
-    prepare(apt, suite)
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not start.exists():
+            fetch(package, suite, target, without)
+            write_launcher(start, program)
+    return start
+
+
+def fetch(package: str, suite: str, target: Path, without: Sequence[str]) -> None:
+    """Unpack ``package`` and all that it needs into ``target / "root"``."""
+    apt, root = target / "apt", target / "root"
+    prepare(apt, suite, without)
     options = apt_options(apt)
     run(["apt-get", *options, "update"])
     run(["apt-get", *options, "install", "--yes", "--download-only", package])
@@ -119,11 +146,14 @@ def unpack(package: str, suite: str, program: str, target: Path) -> Path:
     for archive in sorted((apt / "cache/archives").glob("*.deb")):
         run(["dpkg-deb", "--extract", archive, root])
     shutil.rmtree(apt)
+
+
+def write_launcher(start: Path, program: str) -> None:
+    """Write the launcher in one piece: where it stands, all is unpacked."""
     fresh = start.with_suffix(".new")
-    fresh.write_text(launcher(root, program))
+    fresh.write_text(launcher(start.parent / "root", program))
     fresh.chmod(0o755)
     fresh.replace(start)
-    return start
 
 
 def main() -> int:
@@ -134,9 +164,12 @@ def main() -> int:
     parser.add_argument("suite", help="the suite to take it from, e.g. trixie or sid")
     parser.add_argument("--run", required=True, metavar="PATH", help="the program in the package")
     parser.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="where to unpack")
+    parser.add_argument(
+        "--without", nargs="*", default=[], metavar="PACKAGE", help="what it can do without"
+    )
     given = parser.parse_args()
     try:
-        print(unpack(given.package, given.suite, given.run, given.to))
+        print(unpack(given.package, given.suite, given.run, given.to, given.without))
     except UnavailableError as error:
         print(f"{given.package}: {error}", file=sys.stderr)
         return 1

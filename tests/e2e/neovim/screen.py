@@ -5,12 +5,12 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pynvim
 
+from tests.e2e.editors.debian import Found
 from tests.e2e.processes import eventually, kill
 
 PLUGIN = Path(__file__).parents[3] / "editors" / "neovim"
@@ -31,15 +31,6 @@ return lines
 """
 
 
-@dataclass(frozen=True)
-class Program:
-    """A Neovim that can be started."""
-
-    launcher: Path
-    runtime: Path | None
-    name: str
-
-
 class Neovim:
     """One Neovim; its library lives in a thread of its own, since it has a loop of its own."""
 
@@ -51,11 +42,11 @@ class Neovim:
     async def _call(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
-    async def start(self, program: Program) -> None:
+    async def start(self, program: Path) -> None:
         """Start it with nothing of the user's own, and attach a screen."""
 
         def attach() -> None:
-            argv = [str(program.launcher), "--embed", "--clean", "-n", "-i", "NONE"]
+            argv = [str(program), "--embed", "--clean", "-n", "-i", "NONE"]
             self._api = pynvim.attach("child", argv=argv)
             self._api.ui_attach(COLUMNS, LINES, rgb=True)
 
@@ -126,19 +117,19 @@ vim.cmd.cd(folder)
 
 @contextlib.asynccontextmanager
 async def neovim(
-    program: Program, folder: Path, environment: Mapping[str, str], **options: object
+    found: Found, folder: Path, environment: Mapping[str, str], **options: object
 ) -> AsyncIterator[Neovim]:
     """Run a Neovim with the plugin, set up for the pool in `environment`."""
     editor = Neovim()
     started = {**environment, "XDG_CACHE_HOME": str(folder / "cache")}
-    if program.runtime:
-        started["VIMRUNTIME"] = str(program.runtime)
+    if found.root is not None:
+        started["VIMRUNTIME"] = str(found.root / "usr/share/nvim/runtime")
     # The library has no way to give its child an environment: a program in between does.
     wrapper = folder / "nvim"
     exports = "".join(f"export {name}='{value}'\n" for name, value in started.items())
-    wrapper.write_text(f'#!/bin/sh\n{exports}exec {program.launcher} "$@"\n', encoding="utf-8")
+    wrapper.write_text(f'#!/bin/sh\n{exports}exec {found.launcher} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
-    await editor.start(Program(wrapper, program.runtime, program.name))
+    await editor.start(wrapper)
     try:
         daemon = [sys.executable, "-m", "cerebrum_lsp", "--stdio"]
         await editor.lua(SETUP, str(PLUGIN), str(folder), {"cmd": daemon, **options})

@@ -8,14 +8,20 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from tests.e2e.neovim.programs import SUITES, program
-from tests.e2e.neovim.screen import PLUGIN, Neovim, Program, neovim
-from tests.e2e.processes import isolated, kill, service
+from tests.e2e.editors.debian import Found
+from tests.e2e.editors.scripted import scripted_pool
+from tests.e2e.neovim.programs import NEOVIMS
+from tests.e2e.neovim.screen import PLUGIN, Neovim, neovim
+from tests.e2e.processes import kill
 from tests.fakes import behaviours
 from tests.fakes.node import FakeNode
 from tests.fakes.pacing import Pace
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(150),  # it may have to be unpacked
+]
 
 BLOCK = ["value = compute(first, second)\n", "    print(value)\n", "    return value"]
 START = "def f():\n    pass\n"
@@ -46,34 +52,21 @@ class Stage:
         return self.editor
 
 
-@pytest.fixture(params=sorted(SUITES, reverse=True), scope="module")
-def installed(request: pytest.FixtureRequest) -> Program:
-    return program(request.param)
+@pytest.fixture(params=NEOVIMS, scope="module")
+def installed(request: pytest.FixtureRequest) -> Found:
+    return NEOVIMS[request.param].get_or_skip()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(
-    tmp_path_factory: pytest.TempPathFactory, installed: Program
-) -> AsyncIterator[Stage]:
-    folder = tmp_path_factory.mktemp(installed.name)
-    environment = isolated(folder)
-    key_name = "CEREBRUM_ORCHESTRATOR_KEY"
+async def stage(tmp_path_factory: pytest.TempPathFactory, installed: Found) -> AsyncIterator[Stage]:
+    folder = tmp_path_factory.mktemp("neovim")
     (folder / "a.py").write_text(START, encoding="utf-8")
-    async with (
-        FakeNode() as node,
-        service(
-            "orchestrator", "--node", node.url, key_name=key_name, environment=environment
-        ) as orchestrator,
-        neovim(
-            installed,
-            folder,
-            environment,
-            pool={"url": orchestrator.url, "key": orchestrator.key},
-        ) as editor,
-    ):
-        await editor.lua("vim.cmd.edit('a.py')")
-        await editor.until_lua(READY, "a pool that is ready")
-        yield Stage(editor, node)
+    async with scripted_pool(folder) as pool:
+        known = {"url": pool.orchestrator.url, "key": pool.orchestrator.key}
+        async with neovim(installed, folder, pool.environment, pool=known) as editor:
+            await editor.lua("vim.cmd.edit('a.py')")
+            await editor.until_lua(READY, "a pool that is ready")
+            yield Stage(editor, pool.node)
 
 
 async def test_ghost_text_appears_and_tab_accepts_it(stage: Stage) -> None:

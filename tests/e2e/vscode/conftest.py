@@ -16,7 +16,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.e2e.processes import Service, isolated, service
+from tests.e2e.editors.scripted import scripted_pool
+from tests.e2e.processes import Service
 from tests.e2e.vscode import programs
 from tests.e2e.vscode.code_server import CodeServer, code_server
 from tests.e2e.vscode.window import Window
@@ -24,6 +25,7 @@ from tests.fakes import behaviours
 from tests.fakes.node import FakeNode
 
 DAEMON = Path(sys.executable).parent / "cerebrum-lsp"
+INSTRUCTED = "scripted-coder-instruct"  # follows instructions, by its name
 ARTEFACTS = programs.ROOT / "build" / "vscode-pictures"
 BROWSER = [
     "--disable-gpu",
@@ -51,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.timeout(150))
+            item.add_marker(pytest.mark.timeout(150, func_only=True))
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.alone)
 
@@ -59,6 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def found() -> programs.Programs:
     """The programs; without them the tests are skipped, with one line that says how to get them."""
+    programs.until_prepared()
     try:
         return programs.find()
     except programs.MissingProgramError as error:
@@ -92,22 +95,14 @@ async def shared(
     found: programs.Programs, browser: Browser, folder: Path, artefacts: Path
 ) -> AsyncIterator[Workplace]:
     """The editor, its pool, and a daemon that is ready."""
-    quiet = isolated(folder)
     async with (
-        FakeNode() as node,
-        service(
-            "orchestrator",
-            "--node",
-            node.url,
-            key_name="CEREBRUM_ORCHESTRATOR_KEY",
-            environment=quiet,
-        ) as orchestrator,
-        code_server(found, folder, quiet, "--disable-workspace-trust") as server,
+        scripted_pool(folder, INSTRUCTED) as pool,
+        code_server(found, folder, pool.environment, "--disable-workspace-trust") as server,
     ):
-        server.write_machine_settings(machine_settings(orchestrator))
+        server.write_machine_settings(machine_settings(pool.orchestrator))
         page = await browser.new_page(viewport={"width": 1000, "height": 640})
         await page.goto(server.url)
-        workplace = Workplace(Window(page, artefacts), server, node, orchestrator)
+        workplace = Workplace(Window(page, artefacts), server, pool.node, pool.orchestrator)
         await first_steps(workplace)
         yield workplace
         await page.close()

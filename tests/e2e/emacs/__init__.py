@@ -1,0 +1,1 @@
+"""Cerebrum in a real Emacs, with the configuration of `docs/editors.md`."""

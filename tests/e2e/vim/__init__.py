@@ -1,0 +1,1 @@
+"""Cerebrum in a real Vim, with the configuration of `docs/editors.md`."""
