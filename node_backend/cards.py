@@ -3,12 +3,15 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from node_backend.core.gguf_header import Header, HeaderError, parse_header
+from node_backend.core.chat import by_template
+from node_backend.core.gguf_header import Array, Header, HeaderError, parse_header, text_at
 from node_backend.core.model_card import Card, card_of
 from node_backend.core.names_files import part_of
 
 Stamp = tuple[int, int]  # a file's size and the time of its last change
-TITLE, CHAT_TEMPLATE = "general.name", "tokenizer.chat_template"
+TITLE, FINETUNE = "general.name", "general.finetune"
+CHAT_TEMPLATE, TOKENS = "tokenizer.chat_template", "tokenizer.ggml.tokens"
+ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Reading:
     title: str = ""
     """What its makers call it."""
     has_chat_template: bool = False
+    has_chat: bool | None = None
+    """Whether it follows a chat, by its file (`core.chat`); None: that can't be told."""
 
 
 class Cards:
@@ -64,18 +69,49 @@ def read_header(path: Path) -> Header:
 def _read(path: Path) -> Reading:
     try:
         header = read_header(path)
+        return _reading(path, header)
     except HeaderError as error:
         return Reading(problem=f"it is no model that can be run here: {error}")
     except OSError as error:
         return Reading(problem=f"it can't be read: {error.strerror}")
+
+
+def _reading(path: Path, header: Header) -> Reading:
+    title = str(header.metadata.get(TITLE, ""))
     known = Reading(
-        title=str(header.metadata.get(TITLE, "")),
+        title=title,
         has_chat_template=CHAT_TEMPLATE in header.metadata,
+        has_chat=by_template(
+            _text(header, CHAT_TEMPLATE),
+            _end_tokens(path, header),
+            title,
+            _text(header, FINETUNE) or "",
+            path.stem,
+        ),
     )
     try:
         return replace(known, card=card_of(header))
     except HeaderError as error:
         return replace(known, problem=f"it is no model that can be run here: {error}")
+
+
+def _text(header: Header, key: str) -> str | None:
+    value = header.metadata.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _end_tokens(path: Path, header: Header) -> list[str]:
+    """Return the texts of the tokens that end what the model writes; the header has only ids."""
+    tokens, texts = header.metadata.get(TOKENS), []
+    if CHAT_TEMPLATE not in header.metadata or not isinstance(tokens, Array):
+        return []
+    with path.open("rb") as file:
+        for key in ENDS:
+            index = header.metadata.get(key)
+            if isinstance(index, int) and 0 <= index < tokens.count:
+                file.seek(tokens.begins_at)
+                texts.append(text_at(file.read, index))
+    return texts
 
 
 def _read_one(path: Path) -> Header:

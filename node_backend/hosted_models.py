@@ -1,5 +1,7 @@
 """Models on a server that somebody else runs: which there are, and an engine for each."""
 
+import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +20,11 @@ from node_backend.errors import UnknownModelError
 from node_backend.models import Catalog, Listing, Model
 
 LIST_TIMEOUT_S = 3.0  # a list is not worth a longer wait; requests that name a model don't need it
+SHOW_WITHIN_S = 1.0  # for what Ollama shows of each model, a few milliseconds each
 OLLAMA_PORT = 11434
+
+Chats = dict[tuple[str, str], bool | None]
+"""Whether models follow a chat, by name and digest."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class ServerModel(Model):
     listed_bytes: int = field(default=0, compare=False)
     is_loaded: bool = field(default=False, compare=False)
     """Whether it was when the list was made, for whomever."""
+    has_chat: bool | None = field(default=None, compare=False)
+    """Whether it follows a chat, as far as the server says."""
 
     @property
     def size_bytes(self) -> int:
@@ -40,11 +48,14 @@ def hosted_catalog(settings: Settings) -> Catalog:
 
     Raises UnknownModelError where none is chosen and the server lists none either.
     """
-    chosen = str(settings.model) if settings.model else _best(list_models(settings), settings)
+    chats: Chats = {}
+    chosen = str(settings.model)
+    if settings.model is None:
+        chosen = _best(list_models(settings, chats), settings)
 
     def look() -> Listing:
         known, others = HostedModel(chosen, is_loaded=False), []
-        for each in list_models(settings):
+        for each in list_models(settings, chats):
             if key_of(each.name) == key_of(chosen):
                 known = replace(each, name=chosen)  # by whichever of its names, it stays one model
             else:
@@ -54,8 +65,10 @@ def hosted_catalog(settings: Settings) -> Catalog:
     return Catalog((), look)
 
 
-def list_models(settings: Settings) -> list[HostedModel]:
+def list_models(settings: Settings, chats: Chats | None = None) -> list[HostedModel]:
     """Ask the server for its models; an empty list when it does not answer as expected.
+
+    `chats` has what was learned of models before, and is added to.
 
     Blocks for as long as that takes; for a thread, or before the event loop runs.
     """
@@ -66,10 +79,24 @@ def list_models(settings: Settings) -> list[HostedModel]:
             base_url=server.url, headers=headers, timeout=LIST_TIMEOUT_S, trust_env=False
         ) as http:
             if settings.engine == "ollama":
-                return ollama.models_in(_get(http, "/api/tags"), _get(http, "/api/ps"))
+                listed = ollama.models_in(_get(http, "/api/tags"), _get(http, "/api/ps"))
+                return _with_chats(http, listed, {} if chats is None else chats)
             return openai.models_in(_get(http, "models"))
     except (httpx.HTTPError, *NONSENSE):
         return []
+
+
+def _with_chats(
+    http: httpx.Client, listed: Sequence[HostedModel], chats: Chats
+) -> list[HostedModel]:
+    """Return the models with what Ollama shows of each; those that take too long, another time."""
+    ends_at = time.monotonic() + SHOW_WITHIN_S
+    for each in listed:
+        if (each.name, each.digest) not in chats and time.monotonic() < ends_at:
+            with contextlib.suppress(httpx.HTTPError, *NONSENSE):
+                answer = http.post("/api/show", json={"model": each.name}).raise_for_status()
+                chats[each.name, each.digest] = ollama.has_chat(each.name, answer.json())
+    return [replace(each, has_chat=chats.get((each.name, each.digest))) for each in listed]
 
 
 def hosted_engine(settings: Settings, model: Model) -> HostedEngine:
@@ -123,6 +150,7 @@ def _model(listed: HostedModel, settings: Settings) -> ServerModel:
         source="hosted",
         listed_bytes=listed.size_bytes,
         is_loaded=listed.is_loaded,
+        has_chat=listed.has_chat,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from node_backend.cards import Cards, Reading
 from node_backend.config import Settings
+from node_backend.core.chat import by_name
 from node_backend.core.ledger import MIB, Fits, Plan, TooLarge, fits
 from node_backend.core.model_card import Card
 from node_backend.hosted_models import hosted_catalog
@@ -20,6 +21,8 @@ class Row:
     card: Card | None = None
     verdict: Fits | TooLarge | None = None
     problem: str | None = None
+    has_chat: bool | None = None
+    """Whether it follows a chat; None: not known."""
 
     @property
     def is_runnable(self) -> bool:
@@ -54,11 +57,11 @@ def listed(settings: Settings) -> Listed:
 
 def row(model: Model, reading: Reading, settings: Settings, free_bytes: int) -> Row:
     """Return what there is to say of a model, if it may take `free_bytes`."""
-    card = reading.card
+    card, has_chat = reading.card, _has_chat(model, reading)
     if card is None:
-        return Row(model, problem=reading.problem)
+        return Row(model, problem=reading.problem, has_chat=has_chat)
     if model.size_bytes < card.shape.weights_bytes:
-        return Row(model, problem="its file is cut short: get it again")
+        return Row(model, problem="its file is cut short: get it again", has_chat=has_chat)
     plan = Plan(
         context_tokens=model.context_tokens,
         slots=settings.slots,
@@ -66,4 +69,10 @@ def row(model: Model, reading: Reading, settings: Settings, free_bytes: int) -> 
         prompt_cache_bytes=settings.prompt_cache_mib * MIB,
         kv_type=settings.kv_type,
     )
-    return Row(model, card, fits(card.shape, plan, max(0, free_bytes)))
+    verdict = fits(card.shape, plan, max(0, free_bytes))
+    return Row(model, card, verdict, has_chat=has_chat)
+
+
+def _has_chat(model: Model, reading: Reading) -> bool | None:
+    """Return what the file says; where it can't tell, what the name says that it is known by."""
+    return by_name(model.name) if reading.has_chat is None else reading.has_chat

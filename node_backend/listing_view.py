@@ -74,6 +74,7 @@ def _plain(row: Row) -> dict[str, object]:
         "size_bytes": model.size_bytes,
         "context_tokens": model.context_tokens,
         "fits": row.is_runnable,
+        "chat": row.has_chat,
     }
     if card is not None:
         plain |= {

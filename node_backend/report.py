@@ -146,4 +146,12 @@ def _info(node: Node, row: Row) -> ModelInfo:
         quantisation=card.quantisation if card else None,
         source=model.source,
         fits=row.is_runnable,
+        chat=_has_chat(row, status),
     )
+
+
+def _has_chat(row: Row, status: EngineStatus) -> bool | None:
+    """Return whether a model follows a chat: as its server says, that lists it or that runs it."""
+    if status.has_chat is not None:
+        return status.has_chat
+    return row.model.has_chat if isinstance(row.model, ServerModel) else row.has_chat

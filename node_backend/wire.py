@@ -161,6 +161,12 @@ class ModelInfo(Wire):
     fits: bool | None = Field(
         default=None, description="Whether it fits the machine's memory when it is alone there."
     )
+    chat: bool | None = Field(
+        default=None,
+        description="Whether it follows a chat: was trained to do what it is told. None: nobody "
+        "says so, and its name may tell; so it is for base models that were packed with the "
+        "template of a chat.",
+    )
 
 
 class ModelList(Wire):

@@ -8,7 +8,7 @@ the memory for good (glibc stops giving back what has once been freed in large p
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -44,6 +44,8 @@ class Array:
 
     count: int
     items: tuple[bool | int | float, ...] = ()
+    begins_at: int = field(default=0, compare=False)
+    """Where in the file its texts begin, if it is one of texts; see `text_at`."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,16 @@ def parse_header(read: Read) -> Header:
         metadata[key] = reader.value(reader.u32())
     tensors = tuple(reader.tensor() for _ in range(tensor_count))
     return Header(version, metadata, tensors)
+
+
+def text_at(read: Read, index: int) -> str:
+    """Return a text of an array with whose first one begins what `read` returns.
+
+    Raises HeaderError.
+    """
+    reader = _Reader(read)
+    reader.skip_texts(index)
+    return reader.text("a text of an array", MAX_TEXT_BYTES)
 
 
 class _Reader:
@@ -158,8 +170,9 @@ class _Reader:
         if type_id == ARRAY:
             raise HeaderError("an array of arrays: no model has that")
         if type_id == TEXT:
-            self._skip_texts(count)
-            return Array(count)
+            begins_at = self._read_bytes - len(self._slice) + self._at
+            self.skip_texts(count)
+            return Array(count, begins_at=begins_at)
         form = _form(type_id)
         if count > KEPT_ITEMS:
             self._skip(form.size * count)
@@ -167,7 +180,7 @@ class _Reader:
         raw = self.take(form.size * count)
         return Array(count, tuple(item for (item,) in form.iter_unpack(raw)))
 
-    def _skip_texts(self, count: int) -> None:
+    def skip_texts(self, count: int) -> None:
         """Pass `count` texts; written out, because vocabularies are most of a header's time."""
         piece, at, end, unpack = self._slice, self._at, len(self._slice), COUNT.unpack_from
         for _ in range(count):

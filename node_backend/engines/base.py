@@ -108,6 +108,8 @@ class EngineStatus:
     context_tokens: int | None = None
     """Per slot, as the engine has it; known while it is ready."""
     has_fim: bool | None = None
+    has_chat: bool | None = None
+    """Whether it follows a chat, as far as its server says."""
     can_pre_evaluate: bool = False
     """Whether it is ready, and reads a prompt into a slot without generating anything."""
 

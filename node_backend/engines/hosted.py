@@ -79,6 +79,7 @@ class HostedEngine:
             failure=self._failure,
             context_tokens=self._session.context_tokens if self._session else None,
             has_fim=self._session.has_fim if self._session else None,
+            has_chat=self._session.has_chat if self._session else None,
         )
 
     async def load(self) -> None:

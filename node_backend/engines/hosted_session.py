@@ -1,7 +1,7 @@
 """What a hosted engine has to know of a protocol: how to begin, to ask, to read, and to leave."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx
@@ -18,6 +18,10 @@ class HostedModel:
     size_bytes: int = 0
     """0: the server does not say."""
     is_loaded: bool = True
+    has_chat: bool | None = None
+    """Whether it follows a chat; None: the server does not say."""
+    digest: str = field(default="", compare=False)
+    """Another one for other contents under the same name, where the server tells one."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Session(Protocol):
 
     context_tokens: int
     has_fim: bool
+    has_chat: bool | None
 
     def exchange(self, order: Order) -> Exchange:
         """Return what to send. Raises PromptTooLongError or EmptyPromptError."""

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from cerebrum_kit.errors import CerebrumError
+from node_backend.core.chat import by_ollama
 from node_backend.core.fim_families import FimFamily, family_in, family_named
 from node_backend.engines.base import EngineEvent, Finished, Order, Piece
 from node_backend.engines.hosted_session import Connect, Exchange, HostedModel, answer_json
@@ -60,6 +61,7 @@ class OllamaSession:
         self._runner = runner
         self.context_tokens = facts.context_tokens
         self.has_fim = facts.can_insert or facts.family is not None
+        self.has_chat = facts.has_chat
 
     def load_body(self) -> dict[str, object]:
         """Return a request that only loads the model."""
@@ -121,7 +123,15 @@ def facts_of(model: str, shown: Mapping[str, Any], runner: Runner) -> Facts:
         family=_family(model, template),
         can_insert="insert" in capabilities or ".Suffix" in template,
         can_think="thinking" in capabilities,
+        has_chat=has_chat(model, shown),
     )
+
+
+def has_chat(model: str, shown: Mapping[str, Any]) -> bool | None:
+    """Return whether a model follows a chat, by its name and by what `/api/show` tells of it."""
+    finetune = str((shown.get("model_info") or {}).get("general.finetune") or "")
+    template = str(shown.get("template") or "")
+    return by_ollama(template, shown.get("capabilities") or [], model, finetune)
 
 
 def _family(model: str, template: str) -> FimFamily | None:
@@ -165,7 +175,12 @@ def models_in(tags: Mapping[str, Any], running: Mapping[str, Any]) -> list[Hoste
     """
     loaded = {each["name"] for each in running["models"]}
     return [
-        HostedModel(each["name"], each.get("size", 0), is_loaded=each["name"] in loaded)
+        HostedModel(
+            each["name"],
+            each.get("size", 0),
+            is_loaded=each["name"] in loaded,
+            digest=each.get("digest", ""),
+        )
         for each in tags["models"]
     ]
 

@@ -26,6 +26,7 @@ class Facts:
     can_insert: bool
     """Whether Ollama's template for the model knows a suffix."""
     can_think: bool = False
+    has_chat: bool | None = None
 
 
 @dataclass(frozen=True)

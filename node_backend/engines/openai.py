@@ -41,6 +41,7 @@ class OpenAISession:
         self._clock = clock
         self.context_tokens = facts.context_tokens
         self.has_fim = facts.has_fim
+        self.has_chat = facts.has_chat
 
     def exchange(self, order: Order) -> Exchange:
         """Return what to send; see `Session.exchange`."""

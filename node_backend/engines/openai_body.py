@@ -30,6 +30,8 @@ class Facts:
     context_tokens: int
     family: FimFamily | None
     completions: Completions
+    has_chat: bool | None = None
+    """Whether it follows a chat."""
 
     @property
     def has_fim(self) -> bool:

@@ -234,7 +234,8 @@ async def test_a_list_does_not_wait_for_all_headers(monkeypatch: pytest.MonkeyPa
         Probe(interval_s=60),
         describe=lambda model: row(model, cards.of(model.path), Settings(), 1 << 40),
     )
-    assert [each.name for each in (await report.models(node)).models] == ["tiny", "other"]
+    listed = (await report.models(node)).models
+    assert [(each.name, each.chat) for each in listed] == [("tiny", False), ("other", False)]
     monkeypatch.setattr(report, "LIST_WITHIN_S", -1.0)
     assert [each.name for each in (await report.models(node)).models] == ["tiny"]
 

@@ -13,7 +13,7 @@ from node_backend.config import Settings
 from node_backend.engines.base import ChatPrompt, Finished, InfillPrompt, Piece, Prompt, RawPrompt
 from node_backend.engines.hosted_session import HostedModel
 from node_backend.errors import BusyError, EngineFailedError, ModelFailedError
-from node_backend.hosted_models import list_models, ollama_url
+from node_backend.hosted_models import Chats, list_models, ollama_url
 from tests.node_backend.engines import recorded
 from tests.node_backend.engines.replay import Reply, lines, whole
 from tests.node_backend.engines.subjects import Hosted, hosted, order, run, settings_for, text_of
@@ -174,9 +174,40 @@ async def test_a_context_is_no_longer_than_the_model_was_trained_for() -> None:
 async def test_the_list_of_models_tells_which_are_loaded() -> None:
     async with hosted("ollama") as served:
         assert await asyncio.to_thread(list_models, served.settings) == [
-            HostedModel("codellama:13b", 7365960935, is_loaded=False),
-            HostedModel("llama3:latest", 3825819519, is_loaded=True),
+            HostedModel("codellama:13b", 7365960935, is_loaded=False, has_chat=False),
+            HostedModel("llama3:latest", 3825819519, is_loaded=True, has_chat=False),
         ]
+
+
+async def test_what_is_shown_of_a_model_is_asked_once_for_each_of_its_contents() -> None:
+    replies = {"/api/show": [whole(recorded.OLLAMA_SHOWN_CHAT)]}
+    async with hosted("ollama", replies) as served:
+        chats: Chats = {}
+        for _ in range(2):
+            listed = await asyncio.to_thread(list_models, served.settings, chats)
+            assert [each.has_chat for each in listed] == [True, True]
+        assert len(served.server.bodies("/api/show")) == 2
+        pulled = [{**each, "digest": "another"} for each in recorded.OLLAMA_TAGS["models"][:1]]
+        served.server.replies["/api/tags"] = [whole({"models": pulled})]
+        served.server.replies["/api/show"] = [Reply(status=500)]
+        [listed_anew] = await asyncio.to_thread(list_models, served.settings, chats)
+        assert listed_anew.has_chat is None
+        assert len(served.server.bodies("/api/show")) == 3
+        served.server.replies["/api/show"] = [whole(recorded.OLLAMA_SHOWN)]
+        [listed_anew] = await asyncio.to_thread(list_models, served.settings, chats)
+        assert listed_anew.has_chat is False
+
+
+@pytest.mark.parametrize(
+    ("shown", "has_chat"), [(recorded.OLLAMA_SHOWN, False), (recorded.OLLAMA_SHOWN_CHAT, True)]
+)
+async def test_a_loaded_model_tells_whether_it_follows_a_chat(
+    shown: dict[str, object], *, has_chat: bool
+) -> None:
+    async with hosted("ollama", {"/api/show": [whole(shown)]}) as served:
+        assert served.engine.status.has_chat is None
+        await served.engine.load()
+        assert served.engine.status.has_chat is has_chat
 
 
 REFUSALS: list[tuple[Reply, type[CerebrumError], str]] = [

@@ -252,3 +252,36 @@ async def test_by_text_and_by_tokens_the_same_model_says_the_same() -> None:
                 texts.append(await text_of(engine, order(asked, max_tokens=16)))
                 assert engine.status.has_fim
         assert texts[0] == texts[1]
+
+
+OWN = {"object": "list", "data": [{"id": "some-model", "owned_by": "llamacpp"}]}
+TAKEN, REFUSED = [whole({"choices": []})], [openai_error(400, 400, "BadRequestError")]
+CHAT_PROBE = f"{CHAT} unstreamed"
+
+
+@pytest.mark.parametrize(
+    ("model", "replies", "has_chat"),
+    [
+        pytest.param(SOME, {CHAT_PROBE: TAKEN}, True, id="it takes a chat"),
+        pytest.param(SOME, {CHAT_PROBE: REFUSED}, False, id="it refuses a chat"),
+        pytest.param(SOME, {CHAT_PROBE: [Reply(status=500)]}, None, id="it fails"),
+        pytest.param(SOME, NO_COMPLETIONS, True, id="it has nothing but chats"),
+        pytest.param(SOME, {"/v1/models": [whole(OWN)]}, None, id="llama.cpp takes any"),
+        pytest.param(
+            Path("codellama-7b"),
+            {CHAT_PROBE: TAKEN},
+            None,
+            id="it takes one, but fills in",
+        ),
+        pytest.param(Path("codellama-7b-instruct"), {}, True, id="its name says so"),
+        pytest.param(Path("some-model-base"), {CHAT_PROBE: TAKEN}, False, id="its name denies it"),
+    ],
+)
+async def test_whether_a_model_follows_a_chat_is_found_out(
+    model: Path, replies: dict[str, list[Reply]], *, has_chat: bool | None
+) -> None:
+    listed = {"object": "list", "data": [{"id": str(model), "owned_by": "vllm"}]}
+    models = {"/v1/models": [whole(listed)]}
+    async with hosted("openai", {**PLAIN, **models, **replies}, model=model) as served:
+        await served.engine.load()
+        assert served.engine.status.has_chat is has_chat
