@@ -15,6 +15,7 @@ from orchestrator.nodes import Accepted, NodeEvent
 from orchestrator.race import Runner, race
 from tests.fakes import behaviours as b
 from tests.fakes.node import WAIT_S, FakeNode
+from tests.fakes.pacing import Rates
 from tests.orchestrator.pool import Service, eventually, service, until_stats
 from tests.orchestrator.test_prediction import MODEL, learned, served
 
@@ -145,6 +146,21 @@ async def test_late_first_token_is_fetched_from_an_idle_node_and_the_slot_is_fre
         await until_stats(pool, active_requests=0, hedged_total=1)
         assert node.running == other.running == 0
         assert [each["in_flight"] for each in (await pool.stats())["nodes"]] == [0, 0]
+
+
+async def test_where_everything_is_late_a_twentieth_more_is_asked_of_the_nodes() -> None:
+    async with FakeNode() as node, FakeNode() as other, service(node, other) as pool:
+        other.health = other.health_of(accepting=False)
+        await eventually(pool, lambda nodes: nodes[1]["state"] == "refusing")
+        await learn(pool)
+        other.health = other.health_of()
+        await eventually(pool, lambda nodes: nodes[1]["state"] == "ready")
+        for each in (node, other):
+            each.behaviour = b.ok(pace=Rates(prefill_tokens_per_s=50.0, decode_tokens_per_s=1000.0))
+        for _ in range(40):
+            await pool.ask()
+        asked, computed = 24 + 40, len(node.requests) + len(other.requests)
+        assert asked < computed <= 1.05 * asked
 
 
 async def test_background_work_is_never_asked_twice() -> None:
