@@ -42,8 +42,11 @@ class Observation:
     def loaded(self) -> frozenset[str]:
         """The models that answer without being loaded first.
 
-        The agent of a plain host learns only from the host's list what that holds.
+        A node that is ready holds its own, if it says nothing of it. The agent of a plain host
+        learns only from the host's list what that holds.
         """
+        if self.state == "ready" and not self.is_cold and not self.in_memory and self.model:
+            return frozenset({self.model})
         hosted = {each.name for each in self.listed if each.loaded and each.source == "hosted"}
         return self.in_memory | hosted
 
@@ -135,6 +138,7 @@ class Member:
             decode_tokens_per_s=speed.decode.value(),
             models=list(self.seen.models),
             fim=own.fim if own else None,
+            chat=own.chat if own else None,
             context_tokens=own.context_tokens if own else None,
             known_models=list(known),
         )
@@ -147,6 +151,7 @@ class Member:
                 loaded=model.name in loaded,
                 fits=model.fits,
                 fim=model.fim,
+                chat=model.chat,
                 context_tokens=model.context_tokens,
             )
 

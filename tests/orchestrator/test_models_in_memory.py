@@ -97,17 +97,24 @@ async def test_request_goes_where_its_model_is_in_memory_already() -> None:
 async def test_state_tells_what_is_known_of_each_model() -> None:
     async with FakeNode() as node:
         node.models = [
-            listed(MODEL, fim=True, context_tokens=4096, fits=True),
-            listed(OTHER, fim=False),
+            listed(MODEL, fim=True, chat=False, context_tokens=4096, fits=True),
+            listed(OTHER, fim=False, chat=True),
             listed("hosted", source="hosted", loaded=True),
         ]
         node.health = FakeNode.health_of().model_copy(update={"loaded": [MODEL]})
         async with service(node) as pool:
             (status,) = await eventually(pool, lambda nodes: nodes[0]["state"] == "ready")
-    assert (status["fim"], status["context_tokens"]) == (True, 4096)
+    assert (status["fim"], status["chat"], status["context_tokens"]) == (True, False, 4096)
     assert status["models"] == [MODEL, OTHER, "hosted"]
     assert status["known_models"] == [
-        {"name": MODEL, "loaded": True, "fits": True, "fim": True, "context_tokens": 4096},
-        {"name": OTHER, "loaded": False, "fim": False},
+        {
+            "name": MODEL,
+            "loaded": True,
+            "fits": True,
+            "fim": True,
+            "chat": False,
+            "context_tokens": 4096,
+        },
+        {"name": OTHER, "loaded": False, "fim": False, "chat": True},
         {"name": "hosted", "loaded": True},
     ]
