@@ -47,7 +47,8 @@ def describe_validation(errors: Sequence[object]) -> str:
     for error in errors[:5]:
         if isinstance(error, dict):
             where = ".".join(str(step) for step in error.get("loc", ()) if step != "body")
-            parts.append(f"{where}: {error.get('msg')}" if where else str(error.get("msg")))
+            words = str(error.get("msg")).removeprefix("Value error, ")
+            parts.append(f"{where}: {words}" if where else words)
     return "; ".join(parts) or "the request could not be understood"
 
 

@@ -1,6 +1,7 @@
 """Configuration, parsed once: command line over environment over file over these defaults."""
 
 from pathlib import Path
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -93,6 +95,11 @@ class Config(BaseSettings):
         tuple[NodeConfig, ...], NoDecode, Field(validation_alias="CEREBRUM_NODES")
     ] = ()
     node_key: Annotated[Key | None, Field(validation_alias="CEREBRUM_NODE_KEY")] = None
+    node_ca: Annotated[Path | None, Field(validation_alias="CEREBRUM_NODE_CA")] = Field(
+        None,
+        description="PEM file of certificates that vouch for nodes at https addresses, beside "
+        "those that the system trusts: for certificates of one's own.",
+    )
     local: bool = False
     discover: bool = Field(
         False,
@@ -233,6 +240,18 @@ class Config(BaseSettings):
                 given = {**given, name: urls}
         return given
 
+    @field_validator("node_ca")
+    @classmethod
+    def _can_vouch(cls, file: Path | None) -> Path | None:
+        try:
+            if file is not None:
+                SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        except SSLError:
+            raise ValueError(f"{file} has no certificate in PEM form") from None
+        except OSError as error:
+            raise ValueError(f"{file} can't be read: {error.strerror}") from None
+        return file
+
     @model_validator(mode="after")
     def _distinct_names(self) -> "Config":
         names = [node.name for node in self.nodes]
@@ -300,4 +319,9 @@ def from_file(file: Path | None, **given: Any) -> Config:
 def fault(error: Any) -> str:
     """Say what one of pydantic's errors is about, without what was given: it may be a key."""
     where = ".".join(str(step) for step in error["loc"])
-    return f"{where}: {error['msg']}" if where else str(error["msg"])
+    return f"{where}: {words(error)}" if where else words(error)
+
+
+def words(error: Any) -> str:
+    """Return one of pydantic's errors in words; before ours it puts the exception's name."""
+    return str(error["msg"]).removeprefix("Value error, ")

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.config import ENV_PREFIX, Config, NodeConfig, fault, from_file
+from orchestrator.config import ENV_PREFIX, Config, NodeConfig, fault, from_file, words
 
 Step = str | int
 
@@ -108,7 +108,7 @@ def _described(
         return _at(file, lines, where, fault(error))
     set_by = [name for name in _environment_names(str(where[0])) if os.environ.get(name)]
     if set_by:
-        return f"{set_by[0]}: {error['msg']}"
+        return f"{set_by[0]}: {words(error)}"
     return _at(file if where[0] in data else None, lines, where, fault({**error, "loc": where}))
 
 

@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ssl import SSLContext, create_default_context
+from pathlib import Path
+from ssl import SSLCertVerificationError, SSLContext, create_default_context
 from urllib.parse import SplitResult, urlsplit
 
 from orchestrator.connection import Connection, HttpError, StaleError
@@ -28,16 +29,21 @@ class Answer:
 class NodeHttp:
     """Asks nodes, and never through a proxy: they are the owner's machines.
 
-    Its methods raise HttpError.
+    The certificates in the PEM file `ca` vouch for nodes, beside those that the system trusts.
     """
 
-    def __init__(self, connect_timeout_s: float) -> None:
+    def __init__(self, connect_timeout_s: float, ca: Path | None = None) -> None:
         self._connect_timeout_s = connect_timeout_s
         self._kept: dict[str, list[Connection]] = {}
+        self.trust(ca)
+
+    def trust(self, ca: Path | None) -> None:
+        """Let `ca` vouch for nodes, for all connections to come."""
+        self._ca = ca
         self._tls: SSLContext | None = None
 
     async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """Ask for something small."""
+        """Ask for something small. Raises HttpError."""
         async with self._exchange("GET", url, headers, b"") as response:
             return Answer(response.status, await response.rest())
 
@@ -47,7 +53,8 @@ class NodeHttp:
     ) -> AsyncIterator[Connection]:
         """Post `content`, and hand out the answer when its head is there.
 
-        To leave it before its end closes the connection: a node that works for it notices.
+        To leave it before its end closes the connection: a node that works for it notices. Raises
+        HttpError.
         """
         async with self._exchange("POST", url, headers, content) as response:
             yield response
@@ -99,21 +106,29 @@ class NodeHttp:
         return None
 
     async def _connect(self, to: SplitResult) -> Connection:
-        is_tls = to.scheme == "https"
-        if is_tls and self._tls is None:
-            self._tls = create_default_context()
         loop = asyncio.get_running_loop()
         try:
-            host, port = to.hostname or "", to.port or (443 if is_tls else 80)
+            tls = self._tls_context() if to.scheme == "https" else None
+            host, port = to.hostname or "", to.port or (443 if tls else 80)
             async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await loop.create_connection(
-                    Connection, host, port, ssl=self._tls if is_tls else None
-                )
+                _, connection = await loop.create_connection(Connection, host, port, ssl=tls)
         except TimeoutError:
             raise NotConnectedError("no answer") from None
+        except SSLCertVerificationError as error:
+            raise NotConnectedError(
+                f"nobody who is trusted vouches for its certificate ({error.verify_message}); "
+                "`node_ca` names a file of those who do"
+            ) from error
         except (OSError, ValueError) as error:  # a port or a name may be none
             raise NotConnectedError(str(error)) from error
         return connection
+
+    def _tls_context(self) -> SSLContext:
+        if self._tls is None:
+            self._tls = create_default_context()
+            if self._ca is not None:
+                self._tls.load_verify_locations(self._ca)
+        return self._tls
 
 
 def _parsed(url: str) -> SplitResult:

@@ -49,7 +49,7 @@ class Orchestrator:
         self._started_at = time.monotonic()
         self._lingering = Lingering(config.linger_s, alone_since=self._started_at)
         self._guests_changed = asyncio.Event()
-        self._http = NodeHttp(config.connect_timeout_s)
+        self._http = NodeHttp(config.connect_timeout_s, config.node_ca)
         self.hub = Hub(on_enter=self._enter, on_leave=self._leave)
         self._pool = Pool(
             on_change=self._tell_node, on_removal=lambda: self.hub.publish("state", self.state())
@@ -86,6 +86,7 @@ class Orchestrator:
         What can't change while it runs is left as it is: `reload.AT_THE_NEXT_START`.
         """
         self._config = config
+        self._http.trust(config.node_ca)
         await self._apply_membership()
         self._pool.min_vram_mb = slices.min_vram_mb(config)
         self._gate.admission.limits = slices.admission_limits(config)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
+from pydantic import field_validator
 
 from cerebrum_kit.http import KeyCheck, install_error_handlers
 from cerebrum_kit.routes import BodyRoute
@@ -20,6 +21,13 @@ PAGE = {"Origin": "https://example.com"}
 class Question(Wire):
     number: int
     place: Infill | None = None
+
+    @field_validator("number")
+    @classmethod
+    def _at_least_zero(cls, number: int) -> int:
+        if number < 0:
+            raise ValueError("must not be negative")
+        return number
 
 
 @pytest.fixture
@@ -51,6 +59,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         ('{"number": "secret text"}', {**KEY, **JSON}, 400, "number: Input should be a valid int"),
         ('{"number": 7, "place": {"prefix": 8}}', {**KEY, **JSON}, 400, "place.prefix: Input"),
         ("{}", {**KEY, **JSON}, 400, "number: Field required"),
+        ('{"number": -1}', {**KEY, **JSON}, 400, "number: must not be negative"),
         ("[]", {**KEY, **JSON}, 400, "object"),
         ('{"number": ', {**KEY, **JSON}, 400, "Invalid JSON"),
         ("", {**KEY, **JSON}, 400, "Invalid JSON"),

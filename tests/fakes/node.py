@@ -12,6 +12,7 @@ async with FakeNode(key="secret") as node:
 
 import asyncio
 import contextlib
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -27,8 +28,9 @@ WAIT_S = 15.0  # for what must come; long, since machines that run tests are bus
 class FakeNode:
     """One node; lives in the event loop of its test. All its attributes may change at any time."""
 
-    def __init__(self, key: str | None = None) -> None:
+    def __init__(self, key: str | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.key = key
+        self.tls = tls
         self.port = 0
         self.behaviour: Behaviour = ok()
         self.health: Health | None = self.health_of()
@@ -44,7 +46,7 @@ class FakeNode:
     @property
     def url(self) -> str:
         """Its address; stays the same over a death."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @staticmethod
     def health_of(
@@ -63,7 +65,9 @@ class FakeNode:
 
     async def start(self) -> None:
         """Listen; the first time on a free port, afterwards on the same one."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, ssl=self.tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def die(self) -> None:

@@ -1,8 +1,6 @@
 """HTTPS by option: a node with a certificate of its own."""
 
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 
 import httpx
@@ -12,22 +10,13 @@ from cerebrum_kit.serving import Tls, TlsFilesError
 from tests.node_backend.nodes import KEY, running_node
 from tests.node_backend.test_cli import run
 from tests.node_backend.waiting import PATIENCE_S
-
-OPENSSL = shutil.which("openssl")
-needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+from tests.tls import needs_openssl, self_signed
 
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     """A certificate for this machine, signed by itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    files = Tls(folder / "cert.pem", folder / "key.pem")
-    assert OPENSSL is not None
-    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    whose = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    where = ["-keyout", str(files.key), "-out", str(files.certificate)]
-    subprocess.run([OPENSSL, "req", *kind, *whose, *where], check=True, capture_output=True)
-    return files
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @needs_openssl
