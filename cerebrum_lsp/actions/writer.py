@@ -1,18 +1,18 @@
 """One question to a model of the pool, its answer told as it comes."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from cerebrum_kit.wire import Message, ProgressEvent, StreamError, TokenEvent
 from cerebrum_lsp.core.actions.extraction import has_ended
-from cerebrum_lsp.core.actions.instructable import best_instructed
+from cerebrum_lsp.core.actions.instructable import Candidate, best_instructed
 from cerebrum_lsp.core.actions.prompts import Plan
 from cerebrum_lsp.core.document import encodable
 from cerebrum_lsp.errors import PoolRefusalError
 from cerebrum_lsp.pool import Pool
-from orchestrator.wire import CompleteRequest, DoneEvent, NodeStatus
+from orchestrator.wire import CompleteRequest, DoneEvent, KnownModel, NodeStatus
 
 REACHED = frozenset({"ready", "loading", "refusing"})
 TAIL_CHARS = 60  # of the text so far: what a progress line has room for
@@ -38,8 +38,17 @@ class Written:
 def model_of(nodes: Sequence[NodeStatus], chosen: str | None) -> str | None:
     """Return the model to ask of a pool, None where none follows instructions."""
     able = [node for node in nodes if node.state in REACHED and node.breaker != "open"]
-    loaded = [node.model for node in able if node.model]
-    return best_instructed(loaded, [name for node in able for name in node.models], chosen)
+    return best_instructed([each for node in able for each in _candidates(node)], chosen)
+
+
+def _candidates(node: NodeStatus) -> Iterator[Candidate]:
+    """Yield the models of a node that it has memory for; an older pool tells only their names."""
+    if node.model:
+        yield Candidate(node.model, is_loaded=True, chat=node.chat)
+    known = node.known_models or [KnownModel(name=name) for name in node.models]
+    for each in known:
+        if each.loaded or each.fits is not False:
+            yield Candidate(each.name, each.loaded, each.chat)
 
 
 class Writer:

@@ -1,6 +1,7 @@
-"""Which models of a pool follow instructions, by the names that they are known under.
+"""Which models of a pool follow instructions: as their node says, or else by their names.
 
-The pool tells names and nothing more. Makers and hubs name their models by a few habits:
+A node reads it from the model's file, or asks its server; where it can't tell (or is of an older
+version), names are left. Makers and hubs name their models by a few habits:
 `instruct`, `chat` and `it` were trained to follow instructions, `base`, `code` and `text` were not.
 In Ollama's library a plain tag (`:7b`) is the instructed variant, of a file the plain name is the
 base model.
@@ -8,6 +9,7 @@ base model.
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 WORDS = re.compile(r"[^a-z0-9.]+")
 INSTRUCTED = frozenset({"instruct", "chat", "it", "assistant", "dpo", "sft", "instructions"})
@@ -33,18 +35,29 @@ def follows_instructions(model: str) -> bool:
     return bool(colon) or name.startswith(INSTRUCTED_FAMILIES)
 
 
-def best_instructed(loaded: Iterable[str], listed: Iterable[str], chosen: str | None) -> str | None:
+@dataclass(frozen=True)
+class Candidate:
+    """A model that a node can run; `chat` is whether it follows instructions, as the node says."""
+
+    name: str
+    is_loaded: bool = False
+    chat: bool | None = None
+
+    @property
+    def is_able(self) -> bool:
+        """Whether it does what it is told, by all that is known."""
+        return follows_instructions(self.name) if self.chat is None else self.chat
+
+
+def best_instructed(candidates: Iterable[Candidate], chosen: str | None) -> str | None:
     """Return the model to ask, None if none of them follows instructions.
 
     The one that the user has chosen; else one that is loaded, one for code first; else any.
     """
-    everything = [*loaded, *listed]
-    if chosen in everything and chosen is not None and follows_instructions(chosen):
-        return chosen
-    able = [model for model in everything if follows_instructions(model)]
-    ready = set(loaded)
+    able = [each for each in candidates if each.is_able]
 
-    def rank(model: str) -> tuple[bool, bool]:
-        return model not in ready, "cod" not in model.lower()
+    def rank(each: Candidate) -> tuple[bool, bool, bool]:
+        return each.name != chosen, not each.is_loaded, "cod" not in each.name.lower()
 
-    return min(able, key=rank, default=None)
+    best = min(able, key=rank, default=None)
+    return best.name if best else None

@@ -1,15 +1,19 @@
 """The smaller pure parts: which model, which surroundings, which lines, which secrets."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cerebrum_lsp.actions.writer import model_of
 from cerebrum_lsp.core.actions.cut_secrets import cut, restored
 from cerebrum_lsp.core.actions.edits import changes_between
-from cerebrum_lsp.core.actions.instructable import best_instructed, follows_instructions
+from cerebrum_lsp.core.actions.instructable import follows_instructions
 from cerebrum_lsp.core.actions.surroundings import surroundings, window_around
 from cerebrum_lsp.core.actions.values import TextChange
 from cerebrum_lsp.core.lines import split_lines
+from orchestrator.wire import KnownModel, NodeStatus
 
 
 @pytest.mark.parametrize(
@@ -39,22 +43,52 @@ def test_a_models_name_says_whether_it_follows_instructions(model: str, follows:
     assert follows_instructions(model) is follows
 
 
+def node(model: str | None = None, *known: KnownModel, **told: Any) -> NodeStatus:
+    names = [each.name for each in known]
+    told |= {"models": names, "known_models": [*known]}
+    return NodeStatus(name="pi", url="", state="ready", model=model, **told)
+
+
+def known(name: str, **told: Any) -> KnownModel:
+    return KnownModel(name=name, **told)
+
+
+STAR, LLAMA, QWEN, ODD = "starcoder2:3b", "llama3:8b", "qwen2.5-coder:7b", "merged-7b"
+
+
 @pytest.mark.parametrize(
-    ("loaded", "listed", "chosen", "expected"),
+    ("nodes", "chosen", "expected"),
     [
-        (["starcoder2:3b"], [], None, None),
-        (["starcoder2:3b"], ["llama3:8b"], None, "llama3:8b"),
-        (["llama3:8b"], ["qwen2.5-coder:7b"], None, "llama3:8b"),
-        ([], ["llama3:8b", "qwen2.5-coder:7b"], None, "qwen2.5-coder:7b"),
-        (["llama3:8b"], ["qwen2.5-coder:7b"], "qwen2.5-coder:7b", "qwen2.5-coder:7b"),
-        (["llama3:8b"], [], "starcoder2:3b", "llama3:8b"),
-        (["llama3:8b"], [], "gone:1b", "llama3:8b"),
+        pytest.param([node(STAR)], None, None, id="none"),
+        pytest.param([node(STAR, known(LLAMA))], None, LLAMA, id="one that is not loaded"),
+        pytest.param([node(LLAMA, known(QWEN))], None, LLAMA, id="one that is loaded first"),
+        pytest.param([node(STAR, known(LLAMA), known(QWEN))], None, QWEN, id="one for code first"),
+        pytest.param([node(LLAMA, known(QWEN))], QWEN, QWEN, id="the one that is chosen"),
+        pytest.param([node(LLAMA)], STAR, LLAMA, id="the chosen one is a base model"),
+        pytest.param([node(LLAMA)], "gone:1b", LLAMA, id="the chosen one is gone"),
+        pytest.param([node(ODD, chat=True)], None, ODD, id="its node says that it can"),
+        pytest.param([node(QWEN, chat=False)], None, None, id="its node says that it can't"),
+        pytest.param([node(None, known(ODD, chat=True))], None, ODD, id="said of one in a list"),
+        pytest.param([node(None, known(QWEN, fits=False))], None, None, id="too large"),
+        pytest.param(
+            [node(None, known(LLAMA), known(QWEN, loaded=True, fits=False))],
+            None,
+            QWEN,
+            id="loaded",
+        ),
+        pytest.param([node(QWEN, breaker="open")], None, None, id="its node is left alone"),
+        pytest.param(
+            [NodeStatus(name="old", url="", state="ready", models=[LLAMA])],
+            None,
+            LLAMA,
+            id="an older pool tells names only",
+        ),
     ],
 )
 def test_the_model_to_ask(
-    loaded: list[str], listed: list[str], chosen: str | None, expected: str | None
+    nodes: list[NodeStatus], chosen: str | None, expected: str | None
 ) -> None:
-    assert best_instructed(loaded, listed, chosen) == expected
+    assert model_of(nodes, chosen) == expected
 
 
 LINES = st.lists(st.sampled_from(["a\n", "b\n", "\n", "c\r\n", "d"]), max_size=12).map("".join)
