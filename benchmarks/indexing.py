@@ -42,6 +42,7 @@ EDITS = 60
 ASK_EVERY_S = 0.1
 REFERENCE_ASKS = 60
 WARM_UP_ASKS = 3
+WARM_UP_EDITS = 25  # the first answer waits until the document is open, the next tell the pace
 CAPABILITIES = types.ClientCapabilities(
     window=types.WindowClientCapabilities(work_done_progress=True)
 )
@@ -106,19 +107,27 @@ async def measure_large_document(client: Editor, folder: Path) -> Figure:
     """Edit a document of 1 MB at its top through the daemon, asking after each edit."""
     uri = (folder / "large_here.py").as_uri()
     client.open(large_text(), uri)
-    elapsed_ms = []
-    for number in range(EDITS):
-        change = types.TextDocumentContentChangePartial(
-            text="y", range=types.Range(types.Position(0, number), types.Position(0, number))
-        )
-        client.versions[uri] += 1
-        identifier = types.VersionedTextDocumentIdentifier(client.versions[uri], uri)
-        client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
-        begun = time.perf_counter()
-        await client.ask(0, number + 1, uri)
-        elapsed_ms.append((time.perf_counter() - begun) * 1000)
-    beside = f"median {statistics.median(elapsed_ms):.0f} ms"
+    opening_ms = await type_and_ask(client, uri, 0)
+    for column in range(1, WARM_UP_EDITS):
+        await type_and_ask(client, uri, column)
+    columns = range(WARM_UP_EDITS, WARM_UP_EDITS + EDITS)
+    elapsed_ms = [await type_and_ask(client, uri, column) for column in columns]
+    median_ms = statistics.median(elapsed_ms)
+    beside = f"median {median_ms:.0f} ms; the first one, which waits for its opening: "
+    beside += f"{opening_ms:.0f} ms"
     return Figure("answers in a file of 1 MB, p99", quantile(elapsed_ms, 0.99), 50, "ms", beside)
+
+
+async def type_and_ask(client: Editor, uri: str, column: int) -> float:
+    """Type a key in the first line and ask after it; return the milliseconds that it took."""
+    place = types.Position(0, column)
+    change = types.TextDocumentContentChangePartial(text="y", range=types.Range(place, place))
+    client.versions[uri] += 1
+    identifier = types.VersionedTextDocumentIdentifier(client.versions[uri], uri)
+    client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
+    begun = time.perf_counter()
+    await client.ask(0, column + 1, uri)
+    return (time.perf_counter() - begun) * 1000
 
 
 def large_text() -> str:
