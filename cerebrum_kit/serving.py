@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import json
 import signal
@@ -53,11 +54,21 @@ class Tls:
         """Raise TlsFilesError unless they can be used, together and without a pass phrase."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
+            for path in (self.certificate, self.key):
+                path.open("rb").close()
             context.load_cert_chain(self.certificate, self.key, password=lambda: b"")
         except OSError as error:  # as which SSL's own errors come, too
             raise TlsFilesError(
-                f"can't serve TLS with {self.certificate} and {self.key}: {error}"
+                f"can't serve TLS with {self.certificate} and {self.key}: {_tls_fault(error)}"
             ) from error
+
+
+def _tls_fault(error: OSError) -> str:
+    if not isinstance(error, ssl.SSLError):
+        return f"{error.filename} can't be read: {error.strerror}"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is another certificate's"
+    return "they have to be PEM files, a certificate and its key without a pass phrase"
 
 
 def require_guard(host: str, key: str | None) -> None:
@@ -157,9 +168,7 @@ def listen(host: str, port: int, send_timeout_s: float = SEND_TIMEOUT_S) -> sock
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise PortInUseError(
-            f"can't listen on {host}:{port}: {error.strerror}; choose another port with --port"
-        ) from error
+        raise PortInUseError(f"can't listen on {host}:{port}: {_bind_fault(error)}") from error
     # asyncio sets this only on sockets whose protocol was named, and `create_server` names none:
     # without it the second half of each answer waits 40 ms for the first to be acknowledged.
     # Connections inherit it.
@@ -167,3 +176,11 @@ def listen(host: str, port: int, send_timeout_s: float = SEND_TIMEOUT_S) -> sock
     timeout_ms = round(send_timeout_s * 1000)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
     return listener
+
+
+def _bind_fault(error: OSError) -> str:
+    """Say what was wrong and what to change."""
+    reason, _, _ = str(error.strerror).partition(" (while ")  # the address once more
+    is_address = error.errno == errno.EADDRNOTAVAIL or (error.errno or 0) < 0  # the resolver's own
+    other = "an address of this machine with --host" if is_address else "another port with --port"
+    return f"{reason}; choose {other}"

@@ -177,10 +177,12 @@ def tune(  # noqa: PLR0913 - one parameter per option
         raise typer.BadParameter("nothing to write: add --write env, systemd, nix or ollama")
     given = {"model": model, "model_folders": folder or None, "llama_server": llama_server}
     with _errors_said():
+        from cerebrum_kit import logs
         from node_backend.config import Settings
         from node_backend.tune.run import Wish
         from node_backend.tune.run import tune as carry_out
 
+        logs.configure("ERROR")  # what there is to say of an engine's end is in the output
         wish = Wish(
             kinds=tuple(kind.value for kind in dict.fromkeys(write or ())),
             folder=None if dry_run else to,

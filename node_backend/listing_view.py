@@ -67,12 +67,13 @@ def _parameters(count: int) -> str:
 
 def _plain(row: Row) -> dict[str, object]:
     model, card, verdict = row.model, row.card, row.verdict
+    trained = card.shape.trained_context_tokens if card else model.context_tokens
     plain: dict[str, object] = {
         "name": model.name,
         "source": model.source,
         "files": [str(path) for path in (model.path, *model.parts)],
         "size_bytes": model.size_bytes,
-        "context_tokens": model.context_tokens,
+        "context_tokens": min(model.context_tokens, trained),
         "fits": row.is_runnable,
         "chat": row.has_chat,
     }
@@ -81,7 +82,7 @@ def _plain(row: Row) -> dict[str, object]:
             "family": card.family,
             "parameters": card.parameters,
             "quantisation": card.quantisation,
-            "trained_context_tokens": card.shape.trained_context_tokens,
+            "trained_context_tokens": trained,
         }
     if verdict is not None:
         plain["needs_bytes"] = _needs(verdict.needs)

@@ -97,7 +97,8 @@ class LlamaCppEngine:
 
     async def load(self) -> None:
         """Start the process and await the loaded model. Raises ModelFailedError."""
-        await asyncio.to_thread(self._cards.of, self._path)  # so that no start has to read it
+        if self._supervisor.state != "running":  # each request comes by, and a thread takes time
+            await asyncio.to_thread(self._cards.of, self._path)  # so that no start has to read it
         await self._ready()
 
     async def unload(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import sys
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from node_backend.core.tuning_rules import Recommendation, Subject, recommend
 from node_backend.core.tuning_trials import Trial, next_trial, rule_trial, tuned_by
 from node_backend.errors import FilesInTheWayError, ModelFailedError, NotMeasuredError
 from node_backend.fitting import too_large
+from node_backend.listing import Row, row
 from node_backend.models import Model, catalog
 from node_backend.probe import cores
 from node_backend.service import engine_settings, free_bytes
@@ -28,6 +30,7 @@ from node_backend.tune.measure import Report, measure
 BUSY_PERCENT = 15.0  # of the CPU, used by others: above it measured speeds are too low
 BUSY_SAMPLE_S = 0.5
 DRY_FOLDER = "FOLDER"
+MOST_NAMES = 5  # of models that could be chosen
 GPU_NOTE = (
     "The built-in engine leaves the GPU alone: name a llama-server that was built for it with "
     "--llama-server, or let Ollama compute (cerebrum-node serve --engine ollama)."
@@ -52,7 +55,8 @@ def tune(settings: Settings, wish: Wish, console: Console) -> None:
     machine, models = look(), catalog(settings)
     console.print(view.found(machine))
     model = models.default
-    subject = _subject(model) if settings.model else None
+    cards = Cards()
+    subject = _subject(_row_of(settings, model, cards)) if settings.model else None
     rule, report = recommend(machine, subject), Report()
     if wish.budget_s:
         report = _measured(settings, model, machine, subject, wish.budget_s)
@@ -62,8 +66,10 @@ def tune(settings: Settings, wish: Wish, console: Console) -> None:
     if wish.budget_s:
         console.print(view.measured(report, model.name, best))
     if subject is None:
-        names = [each.name for each in models.models if each != model]
-        console.print(view.nothing_chosen(rule.subject, model.name, names))
+        rows = (_row_of(settings, each, cards) for each in models.models if each != model)
+        names = islice((each.model.name for each in rows if each.is_runnable), MOST_NAMES)
+        measured = model.name if wish.budget_s else None
+        console.print(view.nothing_chosen(rule.subject, measured, names))
     console.print(view.recommended(tuned))
     if machine.gpus and settings.llama_server is None:
         console.print(f"\n{GPU_NOTE}", markup=False)
@@ -72,11 +78,15 @@ def tune(settings: Settings, wish: Wish, console: Console) -> None:
     _write(tuned, _setup(settings, model), wish, console)
 
 
-def _subject(model: Model) -> Subject:
-    reading = Cards().of(model.path)
-    if reading.card is None:
-        raise ModelFailedError(f"{model.name}: {reading.problem}")
-    return Subject(model.name, reading.card.shape)
+def _row_of(settings: Settings, model: Model, cards: Cards) -> Row:
+    """Return what there is to say of a model, with the memory that is free now."""
+    return row(model, cards.of(model.path), settings, free_bytes(settings))
+
+
+def _subject(found: Row) -> Subject:
+    if found.card is None:
+        raise ModelFailedError(f"{found.model.name}: {found.problem}")
+    return Subject(found.model.name, found.card.shape)
 
 
 def _measured(

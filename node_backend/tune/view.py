@@ -1,6 +1,6 @@
 """What tuning found, measured and recommends, for people to read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,8 +11,6 @@ from node_backend.core.tuning_machine import GIB, Machine
 from node_backend.core.tuning_rules import Choice, Recommendation
 from node_backend.core.tuning_trials import Trial, time_text
 from node_backend.tune.measure import Report
-
-MOST_NAMES = 5  # of models that could be chosen
 
 
 def found(machine: Machine) -> RenderableType:
@@ -55,12 +53,14 @@ def measured(report: Report, model: str, best: Trial) -> RenderableType:
     return Group(Text(), head, table, *map(Text, notes))
 
 
-def nothing_chosen(subject: str, measured: str, names: Sequence[str]) -> RenderableType:
+def nothing_chosen(subject: str, measured: str | None, names: Iterable[str]) -> RenderableType:
     """Return why nothing but rules decides, and which models there are to choose from."""
-    found = f" Found here: {', '.join(names[:MOST_NAMES])}." if names else ""
+    known = ", ".join(names)
+    small = f"{measured} is too small to tell what is good for a model that you would work with. "
+    found = f" Found here: {known}." if known else ""
     return Text(
-        f"\nBy rule, for {subject}: {measured} is too small to tell what is good for a model that "
-        f"you would work with. Name yours with --model, and what measures best is taken.{found}"
+        f"\nBy rule, for {subject}. {small if measured else ''}Name the model that you will run "
+        f"with --model, and what measures best with it is taken.{found}"
     )
 
 

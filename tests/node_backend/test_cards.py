@@ -59,6 +59,22 @@ async def test_starting_an_engine_reads_the_header_once_and_beside_the_loop(
     assert reads == [False]
 
 
+@pytest.mark.e2e
+async def test_a_model_that_is_loaded_is_loaded_without_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each request comes by there, and on a busy machine a thread waits for a core."""
+    settings = engine_settings(Settings(), Model("tiny", bundled_path(), 512), 2)
+    engine = LlamaCppEngine(settings, load_timeout_s=60, stall_timeout_s=60)
+    try:
+        await engine.load()
+        with monkeypatch.context() as forbidden:
+            forbidden.setattr(asyncio, "to_thread", None)
+            await engine.load()
+    finally:
+        await engine.unload()
+
+
 def test_what_can_be_read_of_a_model_without_figures_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     writer = gguf.GGUFWriter(path, "unheard-of")

@@ -184,6 +184,7 @@ def test_the_command_lists_what_is_in_all_places(places: Path) -> None:
     assert len(split_model["files"]) > 1
     assert (split_model["family"], split_model["quantisation"]) == ("llama", "Q8_0")
     assert split_model["trained_context_tokens"] == 2048
+    assert split_model["context_tokens"] == 2048
 
 
 def test_the_command_draws_a_table(places: Path) -> None:

@@ -48,10 +48,16 @@ def test_files_that_do_not_belong_together_or_are_missing_are_an_error(
     nothing = tmp_path / "empty.pem"
     nothing.write_text("")
     for broken in (Tls(tls.key, tls.key), Tls(tls.certificate, nothing), Tls(nothing, tls.key)):
-        with pytest.raises(TlsFilesError, match="can't serve TLS"):
+        with pytest.raises(TlsFilesError, match=r"can't serve TLS.* without a pass phrase"):
             broken.check()
-    with pytest.raises(TlsFilesError, match=r"missing\.pem"):
-        Tls(tmp_path / "missing.pem", tls.key).check()
+    missing = tmp_path / "missing.pem"
+    for absent in (Tls(missing, tls.key), Tls(tls.certificate, missing)):
+        with pytest.raises(TlsFilesError, match=r"missing\.pem can't be read: No such file"):
+            absent.check()
+    (tmp_path / "other").mkdir()
+    other = self_signed(tmp_path / "other")
+    with pytest.raises(TlsFilesError, match="the key is another certificate's"):
+        Tls(tls.certificate, other.key).check()
 
 
 @pytest.mark.e2e

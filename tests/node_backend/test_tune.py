@@ -180,6 +180,30 @@ def test_on_the_xeon_the_command_says_the_reports_figures(
         assert line in result.stdout
 
 
+@pytest.mark.e2e
+def test_without_a_model_it_says_that_rules_decide_and_what_could_be_chosen(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine.gguf").write_bytes(bundled_path().read_bytes())
+    (tmp_path / "half.gguf").write_bytes(bundled_path().read_bytes()[:3_000_000])
+    result = run("--folder", str(tmp_path))
+    assert "By rule, for qwen2.5-coder" in result.stdout
+    assert "cerebrum-tiny is too small" in result.stdout
+    assert "Found here: mine." in result.stdout
+    assert result.stderr.count("cerebrum-node: measuring") == 1
+    unmeasured = run("--no-measure")
+    assert "By rule, for qwen2.5-coder" in unmeasured.stdout
+    assert "too small" not in unmeasured.stdout
+
+
+def test_a_file_that_is_cut_short_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "half.gguf"
+    path.write_bytes(bundled_path().read_bytes()[:3_000_000])
+    result = call("tune", "--model", str(path))
+    assert result.exit_code == 1
+    assert result.stderr == "cerebrum-node: half: its file is cut short: get it again\n"
+
+
 def test_a_dry_run_writes_nothing_even_with_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     result = call("tune", "--no-measure", "--write", "nix", "--to", str(folder), "--dry-run")
@@ -260,6 +284,7 @@ def test_a_model_that_can_not_be_measured_ends_with_its_reason(tmp_path: Path) -
     result = run("--model", str(path), "--write", "env", "--to", str(tmp_path / "out"))
     assert result.returncode == 1
     assert "can't be measured" in result.stderr
+    assert "child.failed" not in result.stderr
     assert "Recommended" in result.stdout
     assert not (tmp_path / "out").exists()
 
