@@ -201,6 +201,7 @@ class ReadingAhead:
             return "cut"
         found.reader.context.adopt(found.foreseen)
         self._gatherer.rate.on_prefill(tokens, done.node_timings.prefill_ms)
+        found.reader.context.on_prompt(found.foreseen.context, done.usage.prompt_tokens)
         return "read"
 
 

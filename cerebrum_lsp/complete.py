@@ -32,9 +32,11 @@ class Completer:
         work: Callable[[int], None] = lambda _: None,
         *,
         source: Source | None = None,
+        context_tokens: Callable[[], int | None] = lambda: None,
     ) -> None:
         client_id = uuid.uuid4().hex
         gatherer = Gatherer(source or NoSource(), self._limits)
+        gatherer.context_tokens = context_tokens
         self.ahead = ReadingAhead(pool, gatherer, journal, self._reader_of)
         gatherer.reads_ahead = lambda: self._office.settings.read_ahead and self.ahead.works
 
@@ -94,7 +96,9 @@ class Completer:
     def _limits(self) -> Limits:
         settings = self._office.settings
         context_chars = settings.context_chars if settings.workspace_context else 0
-        return Limits(settings.prefix_chars, settings.suffix_chars, context_chars)
+        return Limits(
+            settings.prefix_chars, settings.suffix_chars, context_chars, settings.max_tokens
+        )
 
     def _decline(self, place: Snapshot, refusal: str, *, manual: bool) -> Answer:
         answer = Answer(0, None, f"filtered:{refusal}")

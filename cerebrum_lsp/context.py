@@ -8,10 +8,10 @@ idle  ──▶ foresee:  what the next request would bring, so that it can be r
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from cerebrum_lsp.core.budget import ReadingRate
+from cerebrum_lsp.core.budget import Fit, ReadingRate
 from cerebrum_lsp.core.document import Snapshot, encodable
 from cerebrum_lsp.core.layout import Excerpt, Layout, unread_chars
 from cerebrum_lsp.core.secrets.redact import redact
@@ -52,6 +52,8 @@ class Limits:
     prefix_chars: int
     suffix_chars: int
     context_chars: int
+    max_tokens: int = 0
+    """What may be generated after it, in the same context."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Gathered:
     suffix: str
     excerpts: tuple[Excerpt, ...]
     waited_ms: float
+
+    @property
+    def chars(self) -> int:
+        """How long it is in all."""
+        return len(self.prefix) + len(self.suffix) + self.context_chars
 
     @property
     def context_chars(self) -> int:
@@ -81,7 +88,8 @@ class Foreseen:
 class Gatherer:
     """What the documents of one client share: where context comes from, and how fast it is read.
 
-    `reads_ahead` says whether prompts are read ahead in idle time, as far as anybody knows.
+    `reads_ahead` says whether prompts are read ahead in idle time, as far as anybody knows;
+    `context_tokens` how many a prompt and its answer may have together, if anybody has said so.
     """
 
     def __init__(self, source: Source, limits: Callable[[], Limits]) -> None:
@@ -89,6 +97,7 @@ class Gatherer:
         self.limits = limits
         self.rate = ReadingRate()
         self.reads_ahead: Callable[[], bool] = lambda: False
+        self.context_tokens: Callable[[], int | None] = lambda: None
 
     def for_document(self) -> "DocumentContext":
         """Return the context of a document that has none yet."""
@@ -100,8 +109,9 @@ class DocumentContext:
 
     def __init__(self, shared: Gatherer) -> None:
         self._shared = shared
-        self._limits = shared.limits()
-        self._layout = self._new_layout()
+        self._fit = Fit()
+        self._limits = self._fitting()
+        self._layout = Layout(self._limits.prefix_chars, self._limits.suffix_chars)
         self._looking: asyncio.Task[None] | None = None
         self._wanted: tuple[Excerpt, ...] | None = None
         self._looked_at: Snapshot | None = None
@@ -149,10 +159,35 @@ class DocumentContext:
         """Go on from what was foreseen: the engine has read it."""
         self._layout, self._held = foreseen.layout, foreseen.context
 
+    def on_prompt(self, context: Gathered, prompt_tokens: int) -> None:
+        """Take note of how long the node has made a prompt of these parts."""
+        limits = self._limits
+        most_chars = limits.prefix_chars + limits.suffix_chars + limits.context_chars
+        share = min(1.0, context.chars / most_chars) if most_chars else 1.0
+        self._fit.on_prompt(prompt_tokens, share, self._room_tokens(limits))
+
     def _mind_limits(self) -> None:
-        if self._shared.limits() != self._limits:
-            self._limits = self._shared.limits()
-            self._layout = self._new_layout()
+        limits = self._fitting()
+        if limits != self._limits:
+            self._limits = limits
+            self._layout = self._layout.resized(limits.prefix_chars, limits.suffix_chars)
+
+    def _fitting(self) -> Limits:
+        """Return the limits, as far as the node has room for what they let through."""
+        limits = self._shared.limits()
+        room_tokens = self._room_tokens(limits)
+        wanted_chars = limits.prefix_chars + limits.suffix_chars + limits.context_chars
+        share = self._fit.of(wanted_chars, room_tokens)
+        return replace(
+            limits,
+            prefix_chars=int(limits.prefix_chars * share),
+            suffix_chars=int(limits.suffix_chars * share),
+            context_chars=int(limits.context_chars * share),
+        )
+
+    def _room_tokens(self, limits: Limits) -> int | None:
+        context_tokens = self._shared.context_tokens()
+        return None if context_tokens is None else context_tokens - limits.max_tokens
 
     def _laid_out(
         self, layout: Layout, place: Snapshot, waited_ms: float, *, is_patient: bool
@@ -167,11 +202,8 @@ class DocumentContext:
         """Look for nothing any more."""
         self._stop_looking()
 
-    def _new_layout(self) -> Layout:
-        return Layout(self._limits.prefix_chars, self._limits.suffix_chars)
-
     def _budget_chars(self) -> int:
-        return self._shared.rate.affordable_chars(self._shared.limits().context_chars)
+        return self._shared.rate.affordable_chars(self._limits.context_chars)
 
     async def _look(self, place: Snapshot, budget_chars: int) -> None:
         shown_chars = self._layout.least_prefix_chars

@@ -59,6 +59,7 @@ class Daemon:
             self._observe,
             self._bar.work,
             source=self.index,
+            context_tokens=self._context_tokens,
         )
         backoff = partial(backoff_for, is_local=addresses.is_local)
         self._watcher = StatusWatcher(self._pool, self._bar.show, backoff)
@@ -202,6 +203,9 @@ class Daemon:
     def _apply(self) -> None:
         self._completer.apply(self._preferences.current)
         self.index.allow(self._preferences.current.workspace_context)
+
+    def _context_tokens(self) -> int | None:
+        return self._watcher.picture.context_tokens(self._preferences.current.model)
 
     def _warn(self, problems: tuple[str, ...]) -> None:
         if problems:

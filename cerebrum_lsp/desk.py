@@ -190,6 +190,8 @@ class Desk:
         if (done := generation.done) is not None:
             read_tokens = done.usage.prompt_tokens - done.usage.cached_tokens
             self._office.gatherer.rate.on_prefill(read_tokens, done.node_timings.prefill_ms)
+            if generation.context is not None:
+                self.context.on_prompt(generation.context, done.usage.prompt_tokens)
         is_cut = generation.done is not None and generation.done.finish_reason == "length"
         self._do(self._machine.end(start.run_id, outcome, is_cut=is_cut))
 

@@ -90,6 +90,14 @@ class PoolPicture:
         reasons = "; ".join(f"{view.name}: {view.reason or view.state}" for view in views)
         return PoolStatus("no-node", f"no-node: {reasons or 'the pool has no node'}", views)
 
+    def context_tokens(self, model: str | None) -> int | None:
+        """Return what a prompt and its answer may have together on every node, as far as is known.
+
+        `model`: the one that is asked for; None: whichever a node has.
+        """
+        told = [_context_tokens(node, model) for node in self.nodes]
+        return min((tokens for tokens in told if tokens is not None), default=None)
+
     def models(self) -> dict[str, list[NodeStatus]]:
         """Return the models that the pool can run, each with the nodes that can."""
         found: dict[str, list[NodeStatus]] = {}
@@ -123,6 +131,12 @@ class PoolPicture:
             if known is not None and abs(known - at) < SAME_TIME_S:
                 times[name] = known
         return times
+
+
+def _context_tokens(node: NodeStatus, model: str | None) -> int | None:
+    if model is None or model == node.model:
+        return node.context_tokens
+    return next((each.context_tokens for each in node.known_models if each.name == model), None)
 
 
 def _retry(at: float | None) -> dict[str, object]:

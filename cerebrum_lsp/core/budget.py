@@ -1,4 +1,4 @@
-"""How much context a pool can read: a slow one gets a short prompt (L3)."""
+"""How much a pool can read: a slow one gets a short prompt (L3), and none more than fits (L4)."""
 
 from dataclasses import dataclass
 
@@ -37,3 +37,48 @@ class ReadingRate:
             if wanted_chars * share <= readable_chars:
                 return int(wanted_chars * share)
         return 0
+
+
+PARTS = 16
+"""A sixteenth of a window less at a time; the node, too, cuts in sixteenths of its room."""
+LEAST_PARTS = 4
+ROOMY_SHARE = 0.7
+ROOMY_PROMPTS = 8
+"""So many prompts in a row that leave much room: each change has the engine read all anew."""
+
+
+class Fit:
+    """How much of what is wanted fits the node's context, in sixteenths; of one document.
+
+    What does not fit, the node cuts off where the prefix begins, and each time that it has to cut
+    more of it the engine reads all the rest anew. How many tokens a text has only the node knows:
+    it is assumed at first, and corrected when prompts fill the room, or leave much of it.
+    """
+
+    def __init__(self) -> None:
+        self._parts: int | None = None
+        self._roomy = 0
+
+    def of(self, wanted_chars: int, room_tokens: int | None) -> float:
+        """Return the share of so many characters that fits, at most 1."""
+        if room_tokens is None:
+            return 1.0
+        if self._parts is None:
+            fitting = PARTS * room_tokens * CHARS_PER_TOKEN // max(1, wanted_chars)
+            self._parts = min(PARTS, max(LEAST_PARTS, fitting))
+        return self._parts / PARTS
+
+    def on_prompt(self, prompt_tokens: int, sent_share: float, room_tokens: int | None) -> None:
+        """Learn from a prompt, as long as the node has made it.
+
+        `sent_share`: how much was sent of what might have been.
+        """
+        if room_tokens is None or self._parts is None:
+            return
+        is_cut = prompt_tokens > room_tokens - room_tokens // PARTS
+        is_roomy = prompt_tokens < ROOMY_SHARE * room_tokens * sent_share
+        self._roomy = self._roomy + 1 if is_roomy else 0
+        if is_cut:
+            self._parts = max(LEAST_PARTS, self._parts - 1)
+        elif self._roomy >= ROOMY_PROMPTS:
+            self._parts, self._roomy = min(PARTS, self._parts + 1), 0

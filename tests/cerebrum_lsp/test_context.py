@@ -6,6 +6,7 @@ from typing import Any
 from cerebrum_kit.wire import Usage
 from cerebrum_lsp.complete import Completer
 from cerebrum_lsp.config import Settings
+from cerebrum_lsp.core.budget import CHARS_PER_TOKEN
 from cerebrum_lsp.core.document import Snapshot
 from cerebrum_lsp.core.journal import Journal, Record
 from cerebrum_lsp.core.layout import Excerpt
@@ -89,6 +90,20 @@ async def test_a_pool_that_reads_slowly_is_sent_nothing_more_to_read() -> None:
     assert len((await editor.ask()).snippets) == 1
     assert (await editor.ask()).snippets == []
     assert len(editor.shelf.asked) == 1
+
+
+async def test_a_request_is_no_longer_than_its_node_has_room_for() -> None:
+    pool, room_tokens, max_tokens = ScriptedPool(ROUTE, token("1"), DONE), 600, 96
+    completer = Completer(
+        pool,
+        Journal(),
+        Settings(max_tokens=max_tokens),
+        context_tokens=lambda: room_tokens + max_tokens,
+    )
+    await completer.complete(snapshot("x = 1\n" * 2000 + "y = ‸"), manual=True)
+    infill = pool.requests[-1].infill
+    assert infill is not None
+    assert 400 <= len(infill.prefix + infill.suffix) <= room_tokens * CHARS_PER_TOKEN
 
 
 async def test_without_leave_nothing_of_the_workspace_is_looked_for() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cerebrum_lsp.core.budget import ReadingRate
+from cerebrum_lsp.core.budget import LEAST_PARTS, PARTS, ROOMY_PROMPTS, Fit, ReadingRate
 from cerebrum_lsp.core.layout import PATIENT_REQUESTS, Excerpt, Layout, unread_chars
 
 LIMIT = 400
@@ -168,3 +168,48 @@ def test_a_slow_pool_is_given_less_to_read(tokens: int, elapsed_ms: float, chars
     rate = ReadingRate()
     rate.on_prefill(tokens, elapsed_ms)
     assert rate.affordable_chars(3000) == chars
+
+
+ROOM = 1_000
+WANTED_CHARS = 6_000
+
+
+def prompts(fit: Fit, chars_per_token: float, count: int) -> list[int]:
+    """Return how long a node makes prompts of a text, each as long as is thought to fit."""
+    lengths = []
+    for _ in range(count):
+        chars = WANTED_CHARS * fit.of(WANTED_CHARS, ROOM)
+        lengths.append(min(ROOM, int(chars / chars_per_token)))
+        fit.on_prompt(lengths[-1], 1.0, ROOM)
+    return lengths
+
+
+@pytest.mark.parametrize("chars_per_token", [1.75, 2.0, 3.0, 4.0, 6.0])
+def test_prompts_come_to_fit_the_node_and_stay_as_they_are(chars_per_token: float) -> None:
+    fit = Fit()
+    prompts(fit, chars_per_token, PARTS * ROOMY_PROMPTS)
+    settled = prompts(fit, chars_per_token, 4 * ROOMY_PROMPTS)
+    assert len(set(settled)) == 1, "each change has the engine read all anew"
+    assert settled[0] <= ROOM - ROOM // PARTS
+    assert settled[0] >= 0.6 * ROOM or fit.of(WANTED_CHARS, ROOM) == 1.0
+
+
+def test_a_prompt_is_not_cut_for_a_node_that_has_said_nothing() -> None:
+    fit = Fit()
+    assert fit.of(WANTED_CHARS, None) == 1.0
+    fit.on_prompt(10_000, 1.0, None)
+    assert fit.of(WANTED_CHARS, 100_000) == 1.0
+    for _ in range(100):
+        fit.on_prompt(100_000, 1.0, 100_000)
+    assert fit.of(WANTED_CHARS, 100_000) == LEAST_PARTS / PARTS
+
+
+def test_a_window_of_another_size_keeps_what_it_can() -> None:
+    layout = Layout(LIMIT, 100)
+    text = "\n".join(f"line {number}" for number in range(200))
+    before, _ = layout.window(text, "")
+    layout.keep([A, B], 100)
+    smaller = layout.resized(len(before) + 10, 50)
+    assert smaller.window(text, "")[0] == before
+    assert smaller.keep([A], len(A.text)) == (A,)
+    assert len(layout.resized(len(before) - 10, 50).window(text, "")[0]) < len(before)

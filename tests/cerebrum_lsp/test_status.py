@@ -9,7 +9,7 @@ from cerebrum_lsp.errors import PoolRefusalError, PoolUnreachableError
 from cerebrum_lsp.picture import PoolPicture, PoolStatus
 from cerebrum_lsp.pool import Pool, PoolEvent
 from cerebrum_lsp.status import StatusBar, StatusWatcher, backoff_for
-from orchestrator.wire import AdmissionEvent, NodeState, NodeStatus, StateEvent
+from orchestrator.wire import AdmissionEvent, KnownModel, NodeState, NodeStatus, StateEvent
 
 
 def node(state: NodeState, name: str = "pi") -> NodeStatus:
@@ -162,6 +162,28 @@ def test_models_are_listed_with_the_nodes_that_can_run_them() -> None:
         "big": ["vps"],
         "m": ["pi", "vps"],
     }
+
+
+def test_the_least_context_of_all_nodes_is_what_a_prompt_must_fit_into() -> None:
+    def told(name: str, tokens: int | None, other: int | None) -> NodeStatus:
+        known = [
+            KnownModel(name="m", context_tokens=tokens),
+            KnownModel(name="big", context_tokens=other),
+        ]
+        return NodeStatus(
+            name=name,
+            url="http://v",
+            state="ready",
+            model="m",
+            context_tokens=tokens,
+            known_models=known,
+        )
+
+    picture = PoolPicture(
+        (told("pi", 2048, None), told("vps", 4096, 8192), told("new", None, None))
+    )
+    asked = (None, "m", "big", "unknown")
+    assert [picture.context_tokens(model) for model in asked] == [2048, 2048, 8192, None]
 
 
 async def test_a_generation_of_some_length_makes_the_status_busy() -> None:
