@@ -3,8 +3,9 @@
 import asyncio
 import hmac
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -163,7 +164,7 @@ async def until_disconnect(request: Request, work: Coroutine[object, object, T])
     Raises asyncio.CancelledError when the client went first.
     """
     try:
-        async with while_connected(disconnection(request.receive)):
+        async with while_connected(partial(disconnection, request.receive)):
             return await work
     except ClientGoneError:
         raise asyncio.CancelledError from None
@@ -174,13 +175,15 @@ class ClientGoneError(Exception):
 
 
 @asynccontextmanager
-async def while_connected(gone: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def while_connected(
+    gone: Callable[[], Coroutine[object, object, None]],
+) -> AsyncIterator[None]:
     """Cancel what is done within as soon as `gone` returns, and raise ClientGoneError then."""
     try:
         async with asyncio.timeout(None) as presence:
 
             async def watch() -> None:
-                await gone
+                await gone()
                 presence.reschedule(asyncio.get_running_loop().time())
 
             watching = asyncio.create_task(watch(), name="client")

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
@@ -62,7 +63,10 @@ class Stream(StreamingResponse):
         """Send all of it, or as much as the client stays for."""
         self._sent_at = time.monotonic()
         try:
-            async with while_connected(self._attend(receive, send)), aclosing(self._chunks):
+            async with (
+                while_connected(partial(self._attend, receive, send)),
+                aclosing(self._chunks),
+            ):
                 async for chunk in self._chunks:
                     await self.pass_on(chunk, send)
             await self.pass_on(b"", send, is_last=True)

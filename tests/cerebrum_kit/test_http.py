@@ -1,6 +1,8 @@
 """The HTTP edges, on a small app of their own."""
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
@@ -156,6 +158,22 @@ async def test_work_for_a_client_that_waits_is_finished() -> None:
         raise AssertionError
 
     assert await until_disconnect(Request({"type": "http"}, forever), work()) == 7
+
+
+async def test_work_that_is_finished_at_once_leaves_nothing_unawaited() -> None:
+    async def work() -> int:
+        return 7
+
+    async def forever() -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        assert await until_disconnect(Request({"type": "http"}, forever), work()) == 7
+        await asyncio.sleep(0)
+        gc.collect()
+    assert not complaints
 
 
 async def test_work_that_times_out_by_itself_is_not_taken_for_a_client_that_left() -> None:
