@@ -5,8 +5,11 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from cerebrum_kit.errors import CerebrumError
+
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 MAX_LOG_BYTES = 2_000_000  # with one backup: bounds what a Pi's SD card must bear
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 NOISY = ("httpx", "httpcore", "pygls", "uvicorn.access")
 
 
@@ -21,8 +24,19 @@ def event(name: str, /, **fields: object) -> str:
     return " ".join(parts).replace("\n", "\\n")
 
 
+class LogLevelError(CerebrumError):
+    """There is no such level of logging."""
+
+    code = "log-level"
+
+
 def configure(level: str = "INFO", file: Path | None = None) -> None:
-    """Send logs to stderr, and to a rotating `file` when one is given; never to stdout."""
+    """Send logs to stderr, and to a rotating `file` when one is given; never to stdout.
+
+    Raises LogLevelError.
+    """
+    if level.upper() not in LEVELS:
+        raise LogLevelError(f"there is no log level {level}; there are {', '.join(LEVELS)}")
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 SERVE_FLAGS = {"--stdio"}
 LOG_LEVEL_ENV = "CEREBRUM_LOG_LEVEL"
+DEFAULT_LEVEL = "INFO"
 
 
 def main() -> None:
@@ -24,25 +25,32 @@ def serve_stdio() -> None:
     """Serve one editor on standard input and output until it ends."""
     import platformdirs
 
-    from cerebrum_kit import logs
     from cerebrum_lsp import transport
     from cerebrum_lsp.server import create_server
 
-    log_file = Path(platformdirs.user_log_dir("cerebrum")) / "cerebrum-lsp.log"
-    logs.configure(os.environ.get(LOG_LEVEL_ENV, "INFO"), log_file)
-    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it quotes messages, source text too
+    _begin_log(Path(platformdirs.user_log_dir("cerebrum")) / "cerebrum-lsp.log")
     _end(transport.serve_stdio(create_server()))
 
 
 def serve_tcp(host: str, port: int) -> None:
     """Serve one editor that connects to `host:port`."""
-    from cerebrum_kit import logs
     from cerebrum_lsp import transport
     from cerebrum_lsp.server import create_server
 
-    logs.configure(os.environ.get(LOG_LEVEL_ENV, "INFO"))
-    logging.getLogger("pygls").setLevel(logging.CRITICAL)
+    _begin_log()
     _end(transport.serve_tcp(create_server(), host, port))
+
+
+def _begin_log(file: Path | None = None) -> None:
+    """Log as the environment says; a level that there isn't keeps nobody from completing."""
+    from cerebrum_kit import logs
+
+    try:
+        logs.configure(os.environ.get(LOG_LEVEL_ENV) or DEFAULT_LEVEL, file)
+    except logs.LogLevelError as error:
+        logs.configure(DEFAULT_LEVEL, file)
+        logging.getLogger(__name__).warning("%s: %s", LOG_LEVEL_ENV, error.message)
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it quotes messages, source text too
 
 
 def _end(status: int) -> NoReturn:

@@ -59,8 +59,8 @@ def serve(  # noqa: PLR0913, PLR0917 - its options
     from orchestrator.config import load
     from orchestrator.run import run
 
-    logs.configure(log_level, log_file)
     try:
+        logs.configure(log_level, log_file)
         given = {"host": host, "port": port, "nodes": node, "local": local or None}
         read = partial(load, config, linger_s=linger_s, **given)
         asyncio.run(run(read(), announce=announce, file=config, read=read))

@@ -1,5 +1,6 @@
 """Configuration, parsed once: command line over environment over file over these defaults."""
 
+import re
 from pathlib import Path
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
 from typing import Annotated, Any, Literal
@@ -43,7 +44,7 @@ class NodeConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    url: str
     name: Annotated[str, Field(max_length=256)] = ""
     key: Key | None = None
     kind: Literal["cerebrum", "ollama", "llama-server"] = Field(
@@ -64,6 +65,13 @@ class NodeConfig(BaseModel):
         description="Requests that it computes at once without slowing each other down much. Not "
         "given: as the node says.",
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        if not re.match(r"https?://[^/\s]+", url):
+            raise ValueError("an address is http://HOST:PORT or https://HOST:PORT")
+        return url
 
     @model_validator(mode="before")
     @classmethod
@@ -324,4 +332,6 @@ def fault(error: Any) -> str:
 
 def words(error: Any) -> str:
     """Return one of pydantic's errors in words; before ours it puts the exception's name."""
+    if error["type"] == "extra_forbidden":
+        return "there is no such setting"
     return str(error["msg"]).removeprefix("Value error, ")

@@ -5,13 +5,20 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from orchestrator.config import ENV_PREFIX, Config, NodeConfig, fault, from_file, words
 
 Step = str | int
+
+
+class Fault(NamedTuple):
+    """A fault, and the line that it is on; 0: none."""
+
+    line: int
+    words: str
 
 
 def check(file: Path | None) -> list[str]:
@@ -24,8 +31,10 @@ def check(file: Path | None) -> list[str]:
         except tomllib.TOMLDecodeError as error:
             last = f"at the end, line {len(text.splitlines())}"
             return [f"{file}: {str(error).replace('at end of document', last)}"]
-        except (OSError, UnicodeDecodeError) as error:
-            return [f"{file}: it can't be read: {type(error).__name__}"]
+        except OSError as error:
+            return [f"{file}: it can't be read: {error.strerror}"]
+        except UnicodeDecodeError:
+            return [f"{file}: it can't be read: it is no UTF-8"]
     else:
         data = {}
     lines = dict(locations(text))
@@ -34,7 +43,7 @@ def check(file: Path | None) -> list[str]:
         from_file(file)
     except ValidationError as error:
         found += [_described(file, data, lines, each) for each in error.errors()]
-    return found
+    return [each.words for each in sorted(found)]
 
 
 def known() -> list[str]:
@@ -85,15 +94,15 @@ def _numbered(
 
 def _at(
     file: Path | None, lines: Mapping[tuple[Step, ...], int], where: Sequence[Step], words: str
-) -> str:
+) -> Fault:
     """Say where: the line of the innermost table or key that is there."""
     if file is None:
-        return words
+        return Fault(0, words)
     for end in range(len(where), 0, -1):
         line = lines.get(tuple(where[:end]))
         if line is not None:
-            return f"{file}:{line}: {words}"
-    return f"{file}: {words}"
+            return Fault(line, f"{file}:{line}: {words}")
+    return Fault(0, f"{file}: {words}")
 
 
 def _described(
@@ -101,14 +110,14 @@ def _described(
     data: Mapping[str, Any],
     lines: Mapping[tuple[Step, ...], int],
     error: Any,
-) -> str:
+) -> Fault:
     """Say one of pydantic's errors; what the environment sets is over what the file does."""
     where = tuple(_field_name(step) for step in error["loc"])
     if not where:
         return _at(file, lines, where, fault(error))
     set_by = [name for name in _environment_names(str(where[0])) if os.environ.get(name)]
     if set_by:
-        return f"{set_by[0]}: {words(error)}"
+        return Fault(0, f"{set_by[0]}: {words(error)}")
     return _at(file if where[0] in data else None, lines, where, fault({**error, "loc": where}))
 
 

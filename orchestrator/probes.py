@@ -66,7 +66,8 @@ class Prober:
             look.clear()
             client = member.client
             if client is not None:
-                seen = await self._probe(client, lists=not probe % LIST_EVERY_PROBES)
+                lists = not probe % LIST_EVERY_PROBES
+                seen = await self._probe(client, member.seen.in_memory, lists=lists)
                 if member.client is client:  # else it has moved on while it was asked
                     self._pool.observe(member, seen)
             interval_s = self._interval_s(member)
@@ -83,11 +84,15 @@ class Prober:
             return min(self.interval_s, max(RETURN_INTERVAL_S, away / RETURNS_PER_S))
         return self.interval_s
 
-    async def _probe(self, client: NodeClient, *, lists: bool) -> Observation:
+    async def _probe(
+        self, client: NodeClient, in_memory: frozenset[str], *, lists: bool
+    ) -> Observation:
+        """Ask how a node is; if it holds other models than `in_memory`, its list says more now."""
         models: tuple[ModelInfo, ...] = ()
         try:
             health = await client.health(self.timeout_s)
-            if lists or not client.key_accepted:
+            now_in_memory = frozenset(health.loaded)
+            if lists or not client.key_accepted or now_in_memory != in_memory:
                 models = await client.models(self.timeout_s)
         except CerebrumError as error:
             return _told_by(error) or Observation("unreachable", reason=error.message)
@@ -97,7 +102,7 @@ class Prober:
         return replace(
             understand(health),
             listed=models,
-            in_memory=frozenset(health.loaded),
+            in_memory=now_in_memory,
             cpu_percent=health.cpu_percent,
             slots=health.slots,
             has_gpu=health.vram_free_mb is not None or None,

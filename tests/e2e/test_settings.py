@@ -165,6 +165,14 @@ async def test_an_open_circuit_says_when_it_is_tried_again(
         assert "failed too often" in record["explanation"] or record["outcome"] != "circuit-open"
 
 
+async def test_a_log_level_that_there_is_not_keeps_nobody_from_completing(
+    environment: dict[str, str],
+) -> None:
+    async with editor({**environment, "CEREBRUM_LOG_LEVEL": "LOUD"}) as client:
+        await client.until_state("ready")
+        assert await client.complete(CODE)
+
+
 async def test_what_is_accepted_is_counted(environment: dict[str, str]) -> None:
     async with editor(environment) as client:
         await client.until_state("ready")

@@ -90,9 +90,17 @@ FAULTS: list[tuple[str, str, str]] = [
     ("a number out of range", "host = 'x'\nport = 70000\n", ":2: port:"),
     ("broken TOML", "port = 1\nhost = 'x\n", "line 2"),
     ("a misspelt name", "\n\nprot = 1\n", ":3: there is no setting prot; is it port?"),
-    ("a bad address", "[[nodes]]\nurl = 'http://a'\n[[nodes]]\nurl = 'b'\n", ":4: nodes.1.url"),
+    (
+        "a bad address",
+        "[[nodes]]\nurl = 'http://a'\n[[nodes]]\nurl = 'b:9000'\n",
+        ":4: nodes.1.url: an address is http://HOST:PORT or https://HOST:PORT",
+    ),
     ("no address", "[[nodes]]\nurl = 'http://a'\n\n[[nodes]]\nname = 'b'\n", ":4: nodes.1.url"),
-    ("an unknown word in a node", "[[nodes]]\nurl = 'http://a'\nkeys = 'sesame'\n", ":3: nodes.0"),
+    (
+        "an unknown word in a node",
+        "[[nodes]]\nurl = 'http://a'\nkeys = 'sesame'\n",
+        ":3: nodes.0.keys: there",
+    ),
     ("two of a name", "[[nodes]]\nurl = 'http://a'\n[[nodes]]\nurl = 'http://a'\n", "two nodes"),
     ("an earlier program's field", "reasoning_mode = 'maybe'\n", ":1: "),
 ]
@@ -109,10 +117,11 @@ def test_faults(tmp_path: Path, text: str, expected: str) -> None:
     assert "sesame" not in told
 
 
-def test_all_faults_are_told(tmp_path: Path) -> None:
+def test_all_faults_are_told_from_top_to_bottom(tmp_path: Path) -> None:
     file = tmp_path / "pool.toml"
-    file.write_text("port = 70000\nmax_queued = -1\n")
-    assert len(check(file)) == 2
+    file.write_text("port = 70000\nmax_queued = -1\nprot = 1\n" + 8 * "\n" + "drain_s = 9\n")
+    lines = [told.split(":")[1] for told in check(file)]
+    assert lines == ["1", "2", "3", "12"]
 
 
 def test_fault_of_the_environment_has_no_line(
@@ -133,4 +142,4 @@ def test_command(tmp_path: Path) -> None:
     assert (good.exit_code, good.output) == (0, "good: 127.0.0.1:7100, nodes: a:9000, b\n")
     bad = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "none.toml")])
     assert bad.exit_code == 1
-    assert "can't be read" in bad.output
+    assert "can't be read: No such file or directory" in bad.output

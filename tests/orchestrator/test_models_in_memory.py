@@ -94,6 +94,19 @@ async def test_request_goes_where_its_model_is_in_memory_already() -> None:
             assert (await pool.ask(model=OTHER)).json()["node"] == "b"
 
 
+async def test_models_are_listed_anew_when_others_are_in_memory() -> None:
+    """An engine says of its model only when it is ready whether it fills in the middle."""
+    async with FakeNode() as node:
+        node.models = [listed(MODEL)]
+        node.health = FakeNode.health_of(loading=True)
+        async with service(node, probe_interval_s=0.05) as pool:
+            await eventually(pool, lambda nodes: nodes[0]["state"] == "loading")
+            node.models = [listed(MODEL, fim=True)]
+            node.health = FakeNode.health_of().model_copy(update={"loaded": [MODEL]})
+            (status,) = await eventually(pool, lambda nodes: nodes[0]["state"] == "ready")
+            assert status["fim"] is True
+
+
 async def test_state_tells_what_is_known_of_each_model() -> None:
     async with FakeNode() as node:
         node.models = [
