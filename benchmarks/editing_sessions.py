@@ -11,6 +11,7 @@ from pathlib import Path
 LONGEST_PAUSE_S = 600.0  # a night is worth no more than this
 TYPED_EVERY_CHARS = 6
 TYPED_CHARS_PER_S = 5.0
+TYPED_PAUSE_S = 0.5  # who types on without one is asked to wait for it
 TYPED_CHARS = range(17_000, 20_000)
 
 
@@ -74,7 +75,7 @@ def recorded(evals: Path, requests: int) -> Session:
 
 
 def typed(evals: Path, requests: int) -> Session:
-    """Return a Python file of medium length, typed evenly within its repository."""
+    """Return a Python file of medium length, typed in little bursts within its repository."""
     rows = repository(evals)
     typed_row = next(row for row in rows if len(row["text"]) in TYPED_CHARS)
     others = {row["path"]: row["text"] for row in rows if row is not typed_row}
@@ -85,8 +86,11 @@ def typed(evals: Path, requests: int) -> Session:
 def _typing(text: str) -> Iterator[Burst]:
     for begin in range(0, len(text) - TYPED_EVERY_CHARS, TYPED_EVERY_CHARS):
         piece = text[begin : begin + TYPED_EVERY_CHARS]
-        keys = enumerate(piece, begin)
-        yield Burst(tuple(Edit(at / TYPED_CHARS_PER_S, at, 0, key) for at, key in keys))
+        begun_s = begin / TYPED_CHARS_PER_S + begin / TYPED_EVERY_CHARS * TYPED_PAUSE_S
+        keys = enumerate(piece)
+        yield Burst(
+            tuple(Edit(begun_s + at / TYPED_CHARS_PER_S, begin + at, 0, key) for at, key in keys)
+        )
 
 
 def repository(evals: Path) -> list[dict[str, str]]:

@@ -6,7 +6,8 @@ Two sessions are replayed on the real engine, by their own clock, through the da
 
     recorded   a Svelte component, by Joseph Gentle: typing, deleting and jumping about; one request
                after each second in which something was edited
-    typed      a Python file, typed from its beginning, five keys a second
+    typed      a Python file, typed from its beginning: five keys a second, and a pause of half a
+               second after every six
 
 Both among the files of a Python repository, of which the index tells: the recorded session's own
 repository was not recorded, so little of it helps there, and what a jump leaves in the cache is
@@ -26,48 +27,40 @@ import argparse
 import asyncio
 import json
 import math
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
-from benchmarks.editing_sessions import Edit, Session, recorded, typed
-from benchmarks.figures import Figure, quantile, table
+from benchmarks.editing_sessions import Session, recorded, typed
+from benchmarks.engine_pool import Account, EnginePool, Reading
+from benchmarks.figures import Figure, table
 from benchmarks.replay import EVALS
-from benchmarks.skipping import SkippingLoop
-from cerebrum_kit.wire import ProgressEvent, Snippet, TokenEvent, Usage
+from benchmarks.skipping import SkippingLoop, skipping_loop
+from benchmarks.writer import Signals, Writer, place_of
+from cerebrum_kit.wire import Snippet
 from cerebrum_lsp.complete import Completer
 from cerebrum_lsp.config import Settings as DaemonSettings
-from cerebrum_lsp.core.document import Cursor, Snapshot
-from cerebrum_lsp.core.foresight import Seen
+from cerebrum_lsp.core.document import Snapshot
 from cerebrum_lsp.core.journal import Journal
 from cerebrum_lsp.core.layout import Excerpt
 from cerebrum_lsp.indexing.folders import Folders
 from cerebrum_lsp.indexing.messages import Opened, Retrieve
 from cerebrum_lsp.indexing.service import IndexService
-from cerebrum_lsp.pool import CompletionEvent, Pool
 from node_backend.config import Settings
-from node_backend.engines.base import Engine, Finished, InfillPrompt, Order, Piece, PrefillProgress
+from node_backend.engines.base import Engine, Finished, InfillPrompt, Order
 from node_backend.models import catalog
 from node_backend.service import engine_for
-from orchestrator.wire import CompleteRequest, DoneEvent, NodeTimings, Timings
 
 MEDIAN_LIMIT, P95_LIMIT = 0.10, 0.40
 REQUESTS = 400
 NAIVE_PREFIX_CHARS, NAIVE_SUFFIX_CHARS = 6_000, 2_000
 NAIVE_TOKENS = 4
 FILE_BYTES = 1_000_000
-TOLD_AFTER_S = 0.25  # VS Code asks for code actions so long after the cursor has moved
-
-Signals = Literal["cursor", "edits", "none"]
-"""What tells where the next request will be."""
 
 
 class Shelf:
@@ -94,175 +87,17 @@ class Shelf:
         return self._service.retrieve(ask).excerpts
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What the engine had to read of one prompt."""
-
-    evaluated_tokens: int
-    prompt_tokens: int
-
-    @property
-    def share(self) -> float:
-        """The part that was not in its cache."""
-        return self.evaluated_tokens / self.prompt_tokens
-
-
-@dataclass
-class Account:
-    """What was read: for each request that reached the engine, and ahead of them."""
-
-    readings: list[Reading] = field(default_factory=list)
-    ahead: list[Reading] = field(default_factory=list)
-
-    def share(self, at: float) -> float:
-        """Return the evaluated share at a quantile of the requests, the first left out."""
-        return quantile([each.share for each in self.readings[1:]], at)
-
-    @property
-    def tokens_per_request(self) -> float:
-        """How much a request had to have read, on average."""
-        return statistics.fmean(each.evaluated_tokens for each in self.readings[1:])
-
-    @property
-    def ahead_per_request(self) -> float:
-        """How much was read ahead for each request, on average."""
-        return sum(each.evaluated_tokens for each in self.ahead) / len(self.readings)
-
-
-class EnginePool(Pool):
-    """A pool that is one engine, and keeps an account of what it reads."""
-
-    def __init__(self, engine: Engine, work: Callable[[int], None]) -> None:
-        self._engine = engine
-        self._work = work
-        self.account = Account()
-
-    async def complete(self, request: CompleteRequest) -> AsyncGenerator[CompletionEvent, None]:
-        """Do as a node does; what is cut off counts as far as it was read."""
-        is_ahead = request.purpose == "pre-evaluate"
-        order = _order(request, only_reads=is_ahead)
-        progress = PrefillProgress(0, 0)
-        self._work(1)
-        try:
-            async with aclosing(self._engine.generate(order)) as events:
-                async for event in events:
-                    match event:
-                        case PrefillProgress():
-                            progress = event
-                            detail: dict[str, object] = asdict(event)
-                            yield ProgressEvent(stage="prefill", detail=detail)
-                        case Piece(text, total_tokens):
-                            yield TokenEvent(token=text, total_tokens=total_tokens)
-                        case Finished():
-                            yield _done(event)
-        finally:
-            self._work(-1)
-            if is_ahead:
-                read = max(0, progress.processed - progress.cached)
-                self.account.ahead.append(Reading(read, progress.total))
-            elif progress.total:  # all of it, even if it was cancelled before
-                anew = progress.total - progress.cached
-                self.account.readings.append(Reading(anew, progress.total))
-
-
-def _order(request: CompleteRequest, *, only_reads: bool) -> Order:
-    infill = request.infill
-    assert infill is not None, "the daemon's completer asks for nothing else"
-    prompt = InfillPrompt(infill.prefix, infill.suffix, infill.path, tuple(request.snippets))
-    stop = tuple(request.stop)
-    return Order(prompt, 0, request.max_tokens, 0.0, stop, only_reads=only_reads)
-
-
-def _done(event: Finished) -> DoneEvent:
-    return DoneEvent(
-        finish_reason=event.reason,
-        model="engine",
-        node="engine",
-        usage=Usage(
-            prompt_tokens=event.prompt_tokens,
-            cached_tokens=event.cached_tokens,
-            completion_tokens=event.completion_tokens,
-        ),
-        timings=Timings(),
-        node_timings=NodeTimings(prefill_ms=event.prefill_ms, decode_ms=event.decode_ms),
-    )
-
-
-class Writer:
-    """Somebody who edits by the clock, in an editor that asks after each burst."""
-
-    def __init__(self, session: Session, completer: Completer, signals: Signals) -> None:
-        self._session = session
-        self._completer = completer
-        self._signals = signals
-        self._loop = asyncio.get_running_loop()
-        self._begun_at = self._loop.time()
-        self._text, self._version = "", 0
-        self._edited_s, self._cursor = 0.0, 0
-        self._answers: list[asyncio.Task[object]] = []
-
-    async def write(self) -> None:
-        """Write all of it; returns when everything is answered."""
-        for burst in self._session.bursts:
-            for edit in burst.edits:
-                await self._move(edit)
-                await self._until(edit.at_s)
-                self._apply(edit)
-            ask = self._completer.complete(self._place(), manual=False)
-            self._answers.append(asyncio.create_task(ask))
-        await asyncio.gather(*self._answers)
-        await self._completer.close()
-
-    async def _move(self, edit: Edit) -> None:
-        """Go to where the next edit will be, and rest there, if that is on another line."""
-        target = edit.offset + edit.deleted
-        between = self._text[min(target, self._cursor) : max(target, self._cursor)]
-        if self._signals != "cursor" or "\n" not in between:
-            return
-        told_s = (self._edited_s + edit.at_s) / 2 + TOLD_AFTER_S
-        if told_s < edit.at_s:
-            await self._until(told_s)
-            self._cursor = target
-            self._completer.ahead.seen(self._seen())
-
-    def _apply(self, edit: Edit) -> None:
-        self._text, self._cursor = edit.applied_to(self._text), edit.ends_at
-        self._version, self._edited_s = self._version + 1, edit.at_s
-        text = self._text
-        self._completer.edited(self._uri, lambda: text)
-        self._completer.ahead.wrote(self._seen())
-
-    async def _until(self, at_s: float) -> None:
-        await asyncio.sleep(max(0.0, self._begun_at + at_s - self._loop.time()))
-
-    def _seen(self) -> Seen:
-        place = self._place()
-        cursor = place.cursor
-        return Seen(place.uri, place.version, cursor.line, cursor.column, lambda: place)
-
-    def _place(self) -> Snapshot:
-        return place_of(self._session, self._text, self._cursor, self._version)
-
-    @property
-    def _uri(self) -> str:
-        return f"file:///{self._session.path}"
-
-
-def place_of(session: Session, text: str, offset: int, version: int = 1) -> Snapshot:
-    """Return a moment as the daemon sees it."""
-    prefix, suffix = text[:offset], text[offset:]
-    cursor = Cursor(prefix.count("\n"), len(prefix) - (prefix.rfind("\n") + 1))
-    uri = f"file:///{session.path}"
-    return Snapshot(uri, version, "python", session.path, prefix, suffix, cursor)
-
-
 async def product(engine: Engine, session: Session, shelf: Shelf, signals: Signals) -> Account:
     """Replay a session through the daemon's completer."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, SkippingLoop)
-    pool = EnginePool(engine, loop.work)
+    pool = EnginePool(engine, skipping_loop().work)
     settings = DaemonSettings(read_ahead=signals != "none")
-    completer = Completer(pool, Journal(), settings, source=shelf)
+    completer = Completer(
+        pool,
+        Journal(),
+        settings,
+        source=shelf,
+        context_tokens=lambda: engine.status.context_tokens,
+    )
     await Writer(session, completer, signals).write()
     return pool.account
 
@@ -270,16 +105,19 @@ async def product(engine: Engine, session: Session, shelf: Shelf, signals: Signa
 async def naive(engine: Engine, session: Session, shelf: Shelf) -> Account:
     """Replay it as many clients would: the best excerpts of the moment, the nearest lines."""
     account, text = Account(), ""
+    loop = skipping_loop()
     for burst in session.bursts:
         for edit in burst.edits:
             text = edit.applied_to(text)
         place = place_of(session, text, burst.edits[-1].ends_at)
         if place.prefix:
             order = Order(await _naive_prompt(place, shelf), 0, NAIVE_TOKENS)
+            loop.work(1)
             async for event in engine.generate(order):
                 if isinstance(event, Finished):
                     anew = event.prompt_tokens - event.cached_tokens
                     account.readings.append(Reading(anew, event.prompt_tokens))
+            loop.work(-1)
     return account
 
 
@@ -304,8 +142,7 @@ def account_of(settings: Settings, session: Session, replay: Replay) -> Account:
     """Replay a session on an engine that knows nothing yet."""
 
     async def run() -> Account:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, SkippingLoop)
+        loop = skipping_loop()
         engine = engine_for(settings, catalog(settings).default)
         with tempfile.TemporaryDirectory() as folder:
             shelf = Shelf(Path(folder), session)

@@ -36,3 +36,10 @@ class SkippingLoop(asyncio.SelectorEventLoop):
     def work(self, change: int) -> None:
         """Take note that work elsewhere begins (1) or has ended (-1)."""
         self._skipping.working += change
+
+
+def skipping_loop() -> SkippingLoop:
+    """Return the running loop, which is one that skips."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SkippingLoop)
+    return loop
