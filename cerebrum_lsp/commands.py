@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
 
+from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from cerebrum_lsp.core.acceptance import Acceptance
@@ -116,6 +117,15 @@ def accepted(acceptance: Acceptance, arguments: list[object]) -> dict[str, objec
             case _:
                 raise JsonRpcInvalidParams
     return asdict(acceptance.counts)
+
+
+def cursor(arguments: list[object]) -> tuple[str, types.Position]:
+    """Return the document and the place in it where a client says that its cursor rests."""
+    match _up_to(1, arguments):
+        case [{"uri": str(uri), "position": {"line": int(line), "character": int(character)}}]:
+            if line >= 0 and character >= 0:
+                return uri, types.Position(line, character)
+    raise JsonRpcInvalidParams
 
 
 def why(journal: Journal, arguments: list[object]) -> list[dict[str, object]]:

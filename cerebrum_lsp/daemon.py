@@ -182,6 +182,10 @@ class Daemon:
         """Return what became of the last requests, newest first."""
         return commands.why(self._journal, arguments)
 
+    def cursor(self, arguments: list[object]) -> None:
+        """Take note of where the client says that its cursor rests."""
+        self.cursor_at(*commands.cursor(arguments))
+
     def accepted(self, arguments: list[object]) -> dict[str, object]:
         """Return how often offers were taken."""
         return commands.accepted(self._acceptance, arguments)

@@ -191,6 +191,10 @@ def _wire_commands(server: CerebrumServer) -> None:
     def _(ls: CerebrumServer, *arguments: object) -> dict[str, object]:
         return ls.daemon.accepted(list(arguments))
 
+    @server.command("cerebrum.cursor")
+    def _(ls: CerebrumServer, *arguments: object) -> None:
+        ls.daemon.cursor(list(arguments))
+
     @server.command("cerebrum.selectModel")
     def _(ls: CerebrumServer, *arguments: object) -> dict[str, object]:
         return ls.daemon.commands.select_model(list(arguments))

@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from pygls.exceptions import JsonRpcInvalidParams
 
 from cerebrum_kit.wire import ProgressEvent, Usage
+from cerebrum_lsp.commands import cursor
 from cerebrum_lsp.complete import Completer
 from cerebrum_lsp.config import Settings
 from cerebrum_lsp.core.document import Snapshot
@@ -161,3 +163,20 @@ async def test_what_would_not_be_asked_unasked_is_not_read(
     await asyncio.sleep(0)
     await editor.completer.close()
     assert pool.came.empty()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["file:///a.py"],
+        [{"uri": "file:///a.py"}],
+        [{"uri": 1, "position": {"line": 0, "character": 0}}],
+        [{"uri": "file:///a.py", "position": {"line": -1, "character": 0}}],
+        [{"uri": "file:///a.py", "position": {"line": 0, "character": "0"}}],
+        [{"uri": "file:///a.py", "position": {"line": 0, "character": 0}}, 1],
+    ],
+)
+def test_a_place_that_is_none_is_refused(arguments: list[object]) -> None:
+    with pytest.raises(JsonRpcInvalidParams):
+        cursor(arguments)

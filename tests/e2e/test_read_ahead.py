@@ -1,6 +1,6 @@
 """The next prompt, read ahead in idle time: through the daemon, the pool, and the real engine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +23,22 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
         yield pool
 
 
-async def cursor_rests(client: Editor, line: int, column: int) -> None:
-    """Ask for code actions there, as editors do wherever the cursor comes to rest."""
+Told = Callable[[Editor, int, int], Awaitable[None]]
+
+
+async def asks_for_actions(client: Editor, line: int, column: int) -> None:
+    """Do as VS Code does wherever the cursor comes to rest."""
     place = types.Position(line, column)
     params = types.CodeActionParams(
         types.TextDocumentIdentifier(URI), types.Range(place, place), types.CodeActionContext([])
     )
     await client.text_document_code_action_async(params)
+
+
+async def says_so(client: Editor, line: int, column: int) -> None:
+    """Do as our plugin for Neovim does."""
+    position = {"line": line, "character": column}
+    await client.command("cerebrum.cursor", {"uri": URI, "position": position})
 
 
 def type_at(client: Editor, line: int, column: int, text: str) -> None:
@@ -40,7 +49,10 @@ def type_at(client: Editor, line: int, column: int, text: str) -> None:
     client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
 
 
-async def test_where_the_cursor_has_rested_a_request_finds_its_prompt_read(pool: Pool) -> None:
+@pytest.mark.parametrize("tells", [asks_for_actions, says_so])
+async def test_where_the_cursor_has_rested_a_request_finds_its_prompt_read(
+    pool: Pool, tells: Told
+) -> None:
     async with editor(pool.environment, workspaceContext=False) as client:
         await client.until_state("ready")
         client.open("import os\n")
@@ -49,7 +61,7 @@ async def test_where_the_cursor_has_rested_a_request_finds_its_prompt_read(pool:
         first = await client.outcome()
         assert first["ahead_tokens"] == 0
 
-        await cursor_rests(client, FAR_LINE, len("    return first"))
+        await tells(client, FAR_LINE, len("    return first"))
 
         async def is_read() -> bool:
             return (await pool.stats()).pre_evaluated_total > 0

@@ -1,6 +1,7 @@
 --- Code completion and code actions from machines you already own. See :help cerebrum.
 
 local configuration = require("cerebrum.config")
+local cursor = require("cerebrum.cursor")
 local keys = require("cerebrum.keys")
 local offer = require("cerebrum.offer")
 local session = require("cerebrum.session")
@@ -74,6 +75,7 @@ local ACTIONS = {
 local HOOKS = {
   attached = function(buffer)
     ghost().attach(buffer)
+    cursor.attach(buffer)
     if M.config.keys then
       keys.map(buffer, M.config.keys, ACTIONS, M.is_visible)
     end
