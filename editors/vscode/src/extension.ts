@@ -1,6 +1,7 @@
 /** The extension: its parts wired together. What they decide is in `core/`, without an editor. */
 
 import * as vscode from "vscode";
+import { WorkDoneProgressCancelNotification } from "vscode-languageclient/node";
 import { registerCommands } from "./commands.ts";
 import { Completions } from "./completions.ts";
 import { parseStatus, type PoolStatus } from "./core/poolStatus.ts";
@@ -9,6 +10,7 @@ import type { Known } from "./core/statusText.ts";
 import { offBecause } from "./core/switches.ts";
 import { type Condition, Daemon } from "./daemon.ts";
 import { locate } from "./locate.ts";
+import { LongWork } from "./longWork.ts";
 import { launch, NEEDS_RESTART, SECTION, switches, withoutIndexIfUntrusted } from "./settings.ts";
 import { StatusBar } from "./statusBar.ts";
 
@@ -30,10 +32,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   let pool: PoolStatus | undefined;
 
   const completions = new Completions();
-  const daemon = new Daemon(
+  const work = new LongWork((token) => void daemon.client?.sendNotification(WorkDoneProgressCancelNotification.type, { token }));
+  const daemon: Daemon = new Daemon(
     log,
     {
       provideInlineCompletionItems: completions.provide,
+      handleWorkDoneProgress: work.onProgress,
       workspace: {
         configuration: async (params, token, next) => {
           const sections = await next(params, token);
@@ -68,7 +72,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     daemon,
     statusBar,
     daemon.onDidChange((condition) => {
-      if (condition.is !== "running") pool = undefined;
+      if (condition.is !== "running") {
+        pool = undefined;
+        work.endAll();
+      }
       statusBar.update();
       void vscode.commands.executeCommand("setContext", "cerebrum.isRunning", condition.is === "running");
       void onCondition(condition, daemon, session);

@@ -12,7 +12,7 @@ from tests.e2e.editors.debian import Found
 from tests.e2e.editors.scripted import scripted_pool
 from tests.e2e.neovim.programs import NEOVIMS
 from tests.e2e.neovim.screen import PLUGIN, Neovim, neovim
-from tests.e2e.processes import kill
+from tests.e2e.processes import eventually, kill, until_gone
 from tests.fakes import behaviours
 from tests.fakes.node import FakeNode
 from tests.fakes.pacing import Pace
@@ -31,6 +31,30 @@ READY = "(require('cerebrum').state() or {}).state == 'ready'"
 NEWEST = """(vim.lsp.buf_request_sync(0, 'workspace/executeCommand', {
   command = 'cerebrum.whyNoCompletion', arguments = { vim.uri_from_bufnr(0) }
 }, 5000)[vim.lsp.get_clients({ name = 'cerebrum' })[1].id].result[1] or {}).outcome"""
+
+
+#: Adds an offer to the daemon's one, which never has several.
+ANOTHER = """
+local client = vim.lsp.get_clients({ name = 'cerebrum' })[1]
+local request = client.request
+request_of_its_own = rawget(client, 'request')
+client.request = function(...)
+  local arguments, count = { ... }, select('#', ...)
+  for index, handler in pairs(arguments) do
+    if type(handler) == 'function' then
+      arguments[index] = function(error, result, ...)
+        local items = type(result) == 'table' and result.items or {}
+        if #items == 1 and items[1].insertText then
+          items[2] = vim.deepcopy(items[1])
+          items[2].insertText = 'raise NotImplementedError'
+        end
+        return handler(error, result, ...)
+      end
+    end
+  end
+  return request(unpack(arguments, 1, count))
+end
+"""
 
 
 @dataclass
@@ -77,6 +101,20 @@ async def test_ghost_text_appears_and_tab_accepts_it(stage: Stage) -> None:
     await editor.type("<Tab>")
     await editor.until_lua("vim.api.nvim_get_current_line():match('return value')", "accepting")
     assert await editor.text() == f"{START}def g(first, second):\n    {''.join(BLOCK)}"
+
+
+async def test_where_the_cursor_rests_the_pool_is_asked_to_read(stage: Stage) -> None:
+    editor = await stage.fresh()
+    far = [*START.splitlines(), *(f"value_{number} = {number}" for number in range(60))]
+    await editor.lua("vim.api.nvim_buf_set_lines(0, 0, -1, false, ...)", far)
+    before = len(stage.node.requests)
+    await editor.type("40G")
+
+    async def is_asked() -> bool:
+        asked = stage.node.requests[before:]
+        return any(request.purpose == "pre-evaluate" for request in asked)
+
+    await eventually(is_asked, "a prompt to be read ahead")
 
 
 async def test_tab_is_a_tab_where_nothing_is_offered(stage: Stage) -> None:
@@ -148,6 +186,37 @@ async def test_it_grows_on_a_slow_node(stage: Stage) -> None:
     await editor.until_screen("print(value)", "return value")
 
 
+async def test_what_was_put_away_comes_again_when_it_is_asked_for(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type("Godef g(first, second):<CR>")
+    await editor.until_screen("compute(first, second)", "print(value)")
+    await editor.type("<C-]>")
+    await editor.until_screen("def g", without="compute")
+    await editor.type("<M-\\>")
+    await editor.until_screen("compute(first, second)", "print(value)")
+
+
+async def test_next_and_previous_turn_between_several(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.lua(ANOTHER)
+    try:
+        await editor.type("Godef g(first, second):<CR>")
+        await editor.until_screen("compute(first, second)")
+        for key in ("<M-]>", "<M-[>"):
+            await editor.type(key)
+            await editor.until_screen("raise NotImplementedError", without="compute")
+            await editor.type(key)
+            await editor.until_screen("compute(first, second)", without="raise")
+        await editor.type("<M-]><Tab>")
+        await editor.until_lua(
+            "vim.api.nvim_get_current_line() == '    raise NotImplementedError'", "accepting it"
+        )
+    finally:
+        await editor.lua(
+            "vim.lsp.get_clients({ name = 'cerebrum' })[1].request = request_of_its_own"
+        )
+
+
 async def test_leaving_insert_mode_takes_it_away(stage: Stage) -> None:
     editor = await stage.fresh()
     await editor.type("Godef g(first, second):<CR>")
@@ -204,6 +273,22 @@ async def daemon_of(editor: Neovim) -> int:
     """Return the process id of the daemon that this editor started."""
     own = psutil.Process(await editor.lua("return vim.fn.getpid()"))
     return next(p.pid for p in own.children(recursive=True) if "cerebrum_lsp" in p.cmdline())
+
+
+async def test_the_command_tells_restarts_and_shows_the_log(stage: Stage) -> None:
+    editor = await stage.fresh()
+    await editor.type(":Cerebrum status<CR>")
+    await editor.until_screen("Cerebrum: ready: fake-model")
+    before = await daemon_of(editor)
+    await editor.type(":Cerebrum restart<CR>")
+    await until_gone(before)
+    await editor.until_lua(READY, "a pool that is ready")
+    assert await daemon_of(editor) != before
+    await editor.type(":Cerebrum log<CR>")
+    await editor.until_lua("vim.fn.expand('%:t') == 'cerebrum-lsp.log'", "the log")
+    assert "completion" in await editor.text()
+    await editor.type(":Cerebrum frobnicate<CR>")
+    await editor.until_screen("Cerebrum: one of disable, enable, log, model, restart, status, why")
 
 
 async def test_health_and_help_are_there(stage: Stage) -> None:

@@ -4,9 +4,12 @@ import json
 
 from playwright.async_api import expect
 
+from cerebrum_lsp.config import Settings
 from tests.e2e.vscode.conftest import Workplace
 from tests.e2e.vscode.programs import ROOT
 
+#: What only the extension itself knows.
+CLIENTS_OWN = {"growing_completions", "completion_items", "completion_items_wait_ms"}
 MANIFEST = json.loads((ROOT / "editors" / "vscode" / "package.json").read_text())
 
 
@@ -39,6 +42,9 @@ async def test_the_settings_have_descriptions_and_the_pools_address_is_the_machi
     for name in ("cerebrum.pool.url", "cerebrum.server.path"):
         assert properties[name]["scope"] == "machine", "no workspace can set it"
     assert not [name for name in properties if "key" in name], "a key is no setting"
+    ours = Settings().model_dump(by_alias=True, exclude=CLIENTS_OWN)
+    told = {name.removeprefix("cerebrum."): value["default"] for name, value in properties.items()}
+    assert {name: told.get(name) for name in ours} == ours, "VS Code sends its defaults, too"
     await window.command("Cerebrum: Open Settings")
     editor = window.page.locator(".settings-editor")
     await expect(editor.get_by_text("Offer completions.").first).to_be_visible()

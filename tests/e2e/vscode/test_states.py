@@ -1,5 +1,7 @@
 """The pool's troubles, the daemon's, and changes of settings, as they are seen in VS Code."""
 
+import asyncio
+import contextlib
 import re
 from pathlib import Path
 from unittest.mock import ANY
@@ -10,6 +12,7 @@ from playwright.async_api import expect
 
 from tests.e2e.processes import kill
 from tests.e2e.vscode.conftest import DAEMON, Workplace, machine_settings
+from tests.e2e.vscode.window import Window
 from tests.fakes import behaviours
 
 
@@ -43,6 +46,32 @@ async def test_a_node_that_is_gone_is_told_until_it_returns(workplace: Workplace
         await node.start()
     await window.until_status("Cerebrum$")
     await expect(window.editor.locator(".squiggly-warning")).to_have_count(0)
+
+
+async def test_an_open_circuit_counts_down(workplace: Workplace) -> None:
+    window, node = workplace.window, workplace.node
+    await window.open(workplace.server.workspace / "circuit.py", "first = 1\nsecond =")
+    node.behaviour = behaviours.reset_before_headers()
+    while not re.search(r"circuit open, \d+ s", await window.status.inner_text()):
+        await window.type(" ")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(node.next_request(), 1)
+    await window.picture("circuit-open")
+    first = await seconds_left(window)
+    await window.until_status(f"circuit open, {first - 1} s")
+    await window.until_status(f"circuit open, {first - 2} s")
+    await expect(window.editor.locator(".squiggly-warning")).to_have_count(1)
+    node.behaviour = behaviours.ok()
+    await window.until_status("Cerebrum$")
+    await expect(window.editor.locator(".squiggly-warning")).to_have_count(0)
+
+
+async def test_a_model_that_is_being_loaded_is_named(workplace: Workplace) -> None:
+    window, node = workplace.window, workplace.node
+    node.health = node.health_of(loading=True)
+    await window.until_status("loading fake-model")
+    node.health = node.health_of()
+    await window.until_status("Cerebrum$")
 
 
 async def test_a_killed_daemon_is_started_again(workplace: Workplace) -> None:
@@ -79,11 +108,37 @@ async def test_the_menu_switches_completions_off_and_on_for_this_session(
     await window.open(workplace.server.workspace / "session.py", "value =")
     await window.menu()
     await window.picture("menu")
-    await window.entries.filter(has_text="Switch off for this session").click()
+    await window.press("Escape")
+    await window.choose("Switch off for this session")
     await window.until_status("off for this session")
-    await window.menu()
-    await window.entries.filter(has_text="Switch on for this session").click()
+    await window.choose("Switch on for this session")
     await window.until_status("Cerebrum$")
+
+
+async def test_the_menu_switches_a_language_and_everything_off_and_on(
+    workplace: Workplace,
+) -> None:
+    window = workplace.window
+    await window.open(workplace.server.workspace / "switches.py", "value =")
+    for scope, said in (("for python", "off for python$"), ("everywhere", "off$")):
+        await window.choose(f"Switch off {scope}")
+        await window.until_status(said)
+        await window.choose(f"Switch on {scope}")
+        await window.until_status("Cerebrum$")
+
+
+async def test_the_menu_leads_to_dashboard_and_log(workplace: Workplace) -> None:
+    window = workplace.window
+    async with window.page.expect_popup() as opened:
+        await window.choose("Open dashboard")
+    page = await opened.value
+    port = workplace.orchestrator.url.rpartition(":")[2]
+    assert page.url.endswith(f"{port}/dashboard"), "through code-server's own address"
+    await page.close()
+    await window.choose("Show log")
+    # Not its lines: this code-server has no native modules, so that it writes no log files.
+    await expect(window.page.locator(".part.panel option:checked").first).to_have_text("Cerebrum")
+    await window.command("View: Hide Panel")
 
 
 async def test_a_model_is_selected_for_this_session_and_a_restart_forgets_it(
@@ -145,6 +200,27 @@ async def test_a_daemon_that_cannot_start_is_one_clear_message(
     await window.until_status("Cerebrum$")
     await window.command("Notifications: Clear All Notifications")
     await expect(window.messages).to_have_count(0)
+
+
+async def test_it_offers_to_install_the_daemon(workplace: Workplace, tmp_path: Path) -> None:
+    window, server = workplace.window, workplace.server
+    usual = machine_settings(workplace.orchestrator)
+    nowhere = {**usual, "cerebrum.server.path": str(tmp_path / "nowhere")}
+    server.write_machine_settings(nowhere)
+    await window.until_status("not running")
+    await window.page.locator(".notification-toast").get_by_text("Install…").press("Enter")
+    await expect(window.entries.filter(has_text="Install for this editor")).to_be_visible()
+    await window.picture("install")
+    await window.press("Escape")
+    server.write_machine_settings(usual)
+    await window.until_status("Cerebrum$")
+
+
+async def seconds_left(window: Window) -> int:
+    """Return what the status bar counts down."""
+    await window.until_status(r"circuit open, \d+ s")
+    found = re.search(r"(\d+) s", await window.status.inner_text())
+    return int(found.group(1)) if found else 0
 
 
 def daemons(workplace: Workplace) -> list[int]:

@@ -7,6 +7,8 @@ from playwright.async_api import Locator, Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 PATIENCE_MS = 30_000
+ASIDE = (500, 500)
+"""A place for the mouse where no tool tip covers anything."""
 
 WATCH_GHOST = """() => {
     const ghost = %s;
@@ -28,6 +30,18 @@ GHOST = """() => {
     return [first, ...more].join("\\n").replaceAll("\\u00a0", " ");
 }"""
 """The ghost text of the editor in front: VS Code colours its first line, and adds the others."""
+
+
+LINES_SHOWN = """() => {
+    const editor = document.querySelector(".editor-group-container.active .monaco-editor");
+    const top = line => parseFloat(line.style.top);
+    const lines = [...editor.querySelectorAll(".view-lines > .view-line")]
+        .sort((one, other) => top(one) - top(other))
+        .map(line => line.textContent.replaceAll("\\u00a0", " ").trimEnd());
+    while (lines.at(-1) === "") lines.pop();
+    return lines;
+}"""
+"""The lines of the editor in front, ghost text included, from top to bottom."""
 
 
 class Window:
@@ -59,6 +73,11 @@ class Window:
         """The notifications that are shown."""
         return self.page.locator(".notification-toast .notification-list-item-message")
 
+    @property
+    def progress(self) -> Locator:
+        """The notification of what can be stopped."""
+        return self.page.locator(".notification-toast", has_text="Cancel")
+
     async def open(self, path: Path, text: str) -> None:
         """Write a file, open it, and put the cursor at its end."""
         write(path, text)
@@ -85,7 +104,13 @@ class Window:
         """Open the status bar item's menu; return what it offers."""
         await self.status.click()
         await expect(self.entries.first).to_be_visible()
+        await self.page.mouse.move(*ASIDE)
         return await self.entries.all_inner_texts()
+
+    async def choose(self, label: str) -> None:
+        """Choose an entry of that menu."""
+        await self.menu()
+        await self.entries.filter(has_text=label).first.click()
 
     async def type(self, text: str) -> None:
         await self.page.keyboard.type(text)
@@ -121,9 +146,17 @@ class Window:
 
     async def until_text(self, text: str) -> None:
         """Wait until the document's last lines, as they are on the screen, are these."""
-        spaced = [re.escape(line).replace(r"\ ", r"[\s\u00a0]") for line in text.split("\n")]
-        pattern = re.compile(r"\s*".join(spaced) + r"\s*$")
-        await expect(self.editor.locator(".view-lines")).to_have_text(pattern)
+        lines = [line.rstrip() for line in text.rstrip().split("\n")]
+        try:
+            await self.page.wait_for_function(
+                f"lines => JSON.stringify(({LINES_SHOWN})().slice(-lines.length)) === "
+                "JSON.stringify(lines)",
+                arg=lines,
+            )
+        except PlaywrightTimeoutError:
+            await self.picture("not-this-text")
+            shown = await self.page.evaluate(LINES_SHOWN)
+            raise AssertionError(f"shown is {shown}, not {lines}") from None
 
     async def until_status(self, pattern: str) -> None:
         """Wait until the status bar item's text matches."""
@@ -131,7 +164,7 @@ class Window:
 
     async def picture(self, name: str) -> None:
         """Keep a screenshot."""
-        await self.page.mouse.move(500, 500)  # so that no tool tip is in the picture
+        await self.page.mouse.move(*ASIDE)
         await self.page.screenshot(path=self._artefacts / f"{name}.png")
 
     async def _ask(self, text: str, keys: str) -> None:

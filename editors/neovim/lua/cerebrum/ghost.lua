@@ -84,6 +84,19 @@ local function drop()
   shown = nil
 end
 
+--- Which of `texts` goes on from what is shown now: another one that was turned to stays, and grows.
+---@param text string?
+---@param texts string[]
+---@return integer
+local function index_of(text, texts)
+  for index, each in ipairs(texts) do
+    if text and vim.startswith(each, text) then
+      return index
+    end
+  end
+  return 1
+end
+
 ---@param client vim.lsp.Client
 ---@param buffer integer
 ---@param result table
@@ -102,16 +115,18 @@ local function keep(client, buffer, result)
     column = columns.to_bytes(line, range.start.character, client.offset_encoding)
     replaced = columns.to_bytes(line, range["end"].character, client.offset_encoding) - column
   end
+  local texts = vim.tbl_map(function(item)
+    return item.insertText
+  end, items)
+  local index = index_of(rest(), texts)
   hide()
   shown = {
     buffer = buffer,
     row = row,
     column = column,
     replaced = replaced,
-    index = 1,
-    texts = vim.tbl_map(function(item)
-      return item.insertText
-    end, items),
+    index = index,
+    texts = texts,
   }
   draw()
 end
