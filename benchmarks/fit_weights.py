@@ -8,14 +8,18 @@ under which the right ones are likeliest (a softmax over each task's candidates,
 descent; Cao et al. 2007 call it ListNet's top-one form). A fifth of the tasks is seen a second time
 with its imports hidden. Whole packages are held out, and say how well it carries over: beside the
 new weights stand the present ones. The signals of the session (edited, visited, open) can't be
-learned from files at rest and keep their weights. `--write` replaces `weights.json`.
+learned from files at rest and keep their weights. `--write` replaces `weights.json`, which says by
+which command and on which packages it was made.
 """
 
 import argparse
 import json
+import platform
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,7 @@ from cerebrum_lsp.core.retrieval.candidates import candidates_of
 from cerebrum_lsp.core.retrieval.rank import weights as present_weights
 from cerebrum_lsp.core.retrieval.situation import situation_of
 
-WEIGHTS = Path(__file__).parents[1] / "cerebrum_lsp" / "core" / "retrieval" / "weights.json"
+FOLDER = Path(__file__).parents[1] / "cerebrum_lsp" / "core" / "retrieval"
 BY_HAND = ("edited", "visited", "open")
 MASKED_SHARE = 0.2
 STEPS = 300
@@ -134,6 +138,26 @@ def slope(table: Table, weights: Vector) -> Vector:
     return gradient
 
 
+def write_weights(
+    name: str, module: str, packages: Sequence[str], weights: Mapping[str, float]
+) -> None:
+    """Replace a file of weights, with a line on how they were made: nobody can ask it later."""
+    made = {
+        "command": f"python -m benchmarks.{module} {' '.join(packages)} --write",
+        "versions": {package: version_of(package) for package in sorted(packages)},
+        "weights": weights,
+    }
+    (FOLDER / name).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+
+
+def version_of(package: str) -> str:
+    """Return a package's version; the standard library has Python's."""
+    if package in sys.stdlib_module_names:
+        return f"Python {platform.python_version()}"
+    distributions = packages_distributions().get(package, [package])
+    return version(distributions[0])
+
+
 def mean_reciprocal_rank(choices: Sequence[Choice], weights: Mapping[str, float]) -> float:
     """Return how far up the first right candidate stands, 1 for always first."""
     ranks = []
@@ -171,7 +195,7 @@ def main() -> None:
         fitted, carried = mean_reciprocal_rank(seen, each), mean_reciprocal_rank(unseen, each)
         print(f"{label:8} mean reciprocal rank {fitted:.3f}, held out {carried:.3f}")
     if arguments.write:
-        WEIGHTS.write_text(json.dumps(dict(sorted(new.items())), indent=2) + "\n", encoding="utf-8")
+        write_weights("weights.json", "fit_weights", arguments.packages, dict(sorted(new.items())))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The index: every file's outline, its names, and what its imports mean."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -9,7 +9,7 @@ from tree_sitter import Tree
 
 from cerebrum_lsp.core.index.incremental import Edit, reparse
 from cerebrum_lsp.core.index.modules import Modules, nearest
-from cerebrum_lsp.core.index.names import LOCAL_KINDS, has_same_names, named
+from cerebrum_lsp.core.index.names import has_same_names, named
 from cerebrum_lsp.core.index.source import Place, Source
 from orchestrator.retrieval.syntax import Definition, Import, Outline, language_of, outline, parse
 
@@ -135,18 +135,9 @@ class Index:
         """Return the files that import a name, once for each time."""
         return self._importers.get(name, [])
 
-    def members(self, place: Place) -> list[Place]:
+    def members(self, place: Place) -> Sequence[Place]:
         """Return what a class holds: methods, fields of its body, and fields set through self."""
-        source = self.sources[place.path]
-        found = source.outline.children(place.number)
-        fields = [
-            inner
-            for child in found
-            if source.outline.definitions[child].kind in LOCAL_KINDS
-            for inner in source.outline.children(child)
-            if source.outline.definitions[inner].kind == "field"
-        ]
-        return [Place(place.path, index) for index in (*found, *fields)]
+        return self.sources[place.path].members(place.number)
 
     def resolve(self, importer: str, language: str | None, imported: Import) -> list[Place]:
         """Return the definitions that an import names, following re-exports and stars."""
@@ -179,17 +170,16 @@ class Index:
         if source is None or depth > REEXPORTS_FOLLOWED:
             return []
         own = [place for place in self.definitions_of(name) if place.path == path]
-        own = [place for place in own if self.definition(place).parent < 0]
-        if own:
+        if own := [place for place in own if self.definition(place).parent < 0]:
             return own
         language = source.outline.language
+        if imported := source.imports.get(name):
+            return self._resolve_name(path, language, imported, depth + 1)
         for each in source.outline.imports:
             if each.name == "*":
                 for found in self.modules.find(path, language, each)[:1]:
                     if places := self.member_of_module(found, name, depth + 1):
                         return places
-            elif each.local_name == name and each.name is not None:
-                return self._resolve_name(path, language, each, depth + 1)
         return []
 
     def _resolve_name(

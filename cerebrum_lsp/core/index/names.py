@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator
 
-from cerebrum_lsp.core.index.source import Place, Source
+from cerebrum_lsp.core.index.source import LOCAL_KINDS, Place, Source
 from orchestrator.retrieval.syntax import Definition, Outline
-
-LOCAL_KINDS = frozenset({"function", "method"})
-"""A definition whose parent is one of these is local, unless it is a field (`self.x`)."""
 
 
 def has_same_names(old: Outline, new: Outline) -> bool:

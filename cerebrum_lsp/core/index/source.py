@@ -5,13 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchestrator.retrieval.syntax import Definition, Outline, stub
+from orchestrator.retrieval.syntax import Definition, Import, Outline, stub
 from orchestrator.retrieval.syntax.stub import Stub
 
 DEFINITION_BYTES = 220
 """What a definition takes in memory: a tuple of nine, its numbers, and its share of names."""
 IMPORT_BYTES = 160
 SOURCE_BYTES = 600
+BEGIN_LINES = 30
+LOCAL_KINDS = frozenset({"function", "method"})
+"""A definition whose parent is one of these is local, unless it is a field (`self.x`)."""
 WORD = re.compile(r"[A-Za-z_]\w{2,}")
 
 
@@ -32,6 +35,9 @@ class Source:
     used_at: int = 0
     _lines: list[str] | None = field(default=None, repr=False)
     _word_rows: Mapping[str, Sequence[int]] | None = field(default=None, repr=False)
+    _members: dict[int, tuple[Place, ...]] = field(default_factory=dict, repr=False)
+    _imported_names: frozenset[str] | None = field(default=None, repr=False)
+    _imports: Mapping[str, Import] | None = field(default=None, repr=False)
 
     @property
     def bytes_held(self) -> int:
@@ -61,9 +67,40 @@ class Source:
             self._word_rows = word_rows(self.lines)
         return self._word_rows
 
+    @property
+    def imported_names(self) -> frozenset[str]:
+        """What the file imports by name, as it is called where it is defined."""
+        if self._imported_names is None:
+            names = {each.name for each in self.outline.imports}
+            self._imported_names = frozenset(name for name in names if name and name != "*")
+        return self._imported_names
+
+    @property
+    def imports(self) -> Mapping[str, Import]:
+        """The imports of names, by what the file calls these; the first one of each."""
+        if self._imports is None:
+            pairs = [(each.local_name, each) for each in self.outline.imports if each.name]
+            self._imports = {name: each for name, each in reversed(pairs) if name}
+        return self._imports
+
+    def members(self, index: int) -> tuple[Place, ...]:
+        """Return what a class holds: methods, fields of its body, and fields set through self."""
+        if index not in self._members:
+            self._members[index] = tuple(Place(self.path, each) for each in self._inside(index))
+        return self._members[index]
+
+    def _inside(self, index: int) -> Iterator[int]:
+        definitions, found = self.outline.definitions, self.outline.children(index)
+        yield from found
+        for child in found:
+            if definitions[child].kind in LOCAL_KINDS:
+                inner = self.outline.children(child)
+                yield from (each for each in inner if definitions[each].kind == "field")
+
     def forget(self) -> None:
-        """Drop what can be computed again from the text."""
-        self._lines = self._word_rows = None
+        """Drop what can be computed again."""
+        self._lines = self._word_rows = self._imported_names = self._imports = None
+        self._members.clear()
 
     def reduce(self) -> None:
         """Drop the text; names, kinds and lines remain."""
@@ -80,6 +117,12 @@ class Source:
         """Return the whole text of a definition."""
         definition = self.outline.definitions[index]
         return self._cut(range(definition.first_line, definition.last_line + 1))
+
+    def begin(self, index: int) -> str:
+        """Return the first lines of a definition, enough to tell it from another one."""
+        first = self.outline.definitions[index].first_line
+        last = min(self.outline.definitions[index].last_line, first + BEGIN_LINES - 1)
+        return self._cut(range(first, last + 1)).text
 
     def stub(self, index: int) -> Stub:
         """Return a definition's header, members and first line of documentation."""

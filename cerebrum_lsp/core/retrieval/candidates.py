@@ -26,10 +26,12 @@ from cerebrum_lsp.core.retrieval.traits import Traits
 
 @dataclass(frozen=True)
 class Candidates:
-    """The definitions that may be used next, with their signals, and the code that resembles."""
+    """The definitions and words that may be used next, and the code that resembles this code."""
 
     signals: Mapping[Place, Signals]
     likeness: Likeness
+    words: Mapping[str, Mapping[str, float]]
+    """What speaks for words, whatever they name: values of about 0 to 1, by signal."""
 
 
 def candidates_of(index: Index, situation: Situation) -> Candidates:
@@ -41,9 +43,9 @@ def candidates_of(index: Index, situation: Situation) -> Candidates:
     note_unresolved(found)
     note_attributes(found)
     note_beside(found)
-    note_twins(found)
+    twins = note_twins(found)
     note_likely(found, likeness)
     traits = Traits(found)
     for place, signals in found.signals.items():
         traits.describe(place, signals)
-    return Candidates(found.signals, likeness)
+    return Candidates(found.signals, likeness, {**likeness.words, "twin": twins})

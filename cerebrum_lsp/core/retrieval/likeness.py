@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from cerebrum_lsp.core.index import Index
 from cerebrum_lsp.core.index.modules import nearest
-from cerebrum_lsp.core.index.source import WORD, word_rows
+from cerebrum_lsp.core.index.source import WORD
+from cerebrum_lsp.core.retrieval.situation import WORD as NAME
 from cerebrum_lsp.core.retrieval.situation import Situation
 
 LAST_LINES = 5
@@ -28,6 +29,7 @@ WINDOWS = 24
 TEXT_CHARS = 1_500_000
 """How much text is looked at, the nearest files first."""
 OWN_LINES = 800
+ROW_BITS = 24
 
 Rows = Mapping[str, Sequence[int]]
 
@@ -62,17 +64,41 @@ def likeness_of(index: Index, situation: Situation) -> Likeness:
     paths = list(_near_paths(index, situation))
     others = [index.sources[path] for path in paths]
     elsewhere = _best(_vote(weights, [source.word_rows for source in others]), total)
-    here = _best(_vote(weights, [word_rows(own_lines[:-1])]), total)
+    here = _best(_vote(weights, [rows_of(weights, own_lines[:-1])]), total)
     windows = [_window(paths[file], row, votes) for file, row, votes in elsewhere]
     windows += [_window(situation.path, row + skipped, votes) for _, row, votes in here]
     return Likeness(
         {
-            "like": _words(elsewhere, [source.lines for source in others]),
-            "like_here": _words(here, [own_lines]),
+            **_words("like", elsewhere, [source.lines for source in others]),
+            **_words("like_here", here, [own_lines]),
         },
         sorted(windows, key=lambda window: -window.votes),
         paths,
     )
+
+
+def rows_of(words: Iterable[str], lines: Sequence[str]) -> dict[str, Sequence[int]]:
+    """Return the rows of a few words; to look at every word takes three times as long."""
+    text = "\n".join(lines)
+    found: dict[str, Sequence[int]] = {}
+    for word in words:
+        rows: list[int] = []
+        row, counted, at = 0, 0, text.find(word)
+        while at >= 0:
+            end = at + len(word)
+            if not (_goes_on(text[at - 1 : at]) or _goes_on(text[end : end + 1])):
+                row += text.count("\n", counted, at)
+                counted = at
+                if not rows or rows[-1] != row:
+                    rows.append(row)
+            at = text.find(word, end)
+        if rows:
+            found[word] = rows
+    return found
+
+
+def _goes_on(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _window(path: str, row: int, votes: float) -> Window:
@@ -104,36 +130,56 @@ def _weights(situation: Situation) -> dict[str, float]:
     return weights
 
 
-def _vote(weights: Mapping[str, float], files: Sequence[Rows]) -> dict[tuple[int, int], float]:
-    """Return the votes for (file, row): the rows after those that hold the words."""
-    votes: dict[tuple[int, int], float] = defaultdict(float)
+def _vote(weights: Mapping[str, float], files: Sequence[Rows]) -> dict[int, float]:
+    """Return the votes for the rows after those that hold the words, by `_key`."""
+    votes: dict[int, float] = defaultdict(float)
     for word, weight in weights.items():
         held = [(number, rows[word]) for number, rows in enumerate(files) if word in rows]
-        count = sum(len(rows) for _, rows in held)
+        count = sum([len(rows) for _, rows in held])
         if not count or count > COMMON_ROWS:
             continue
         rarity = weight * (1 - log(count) / log(COMMON_ROWS * 4))
+        values = [(after + 1, rarity * ROW_FADES**after) for after in range(REACH_ROWS)]
         for number, rows in held:
             for row in rows:
-                value = rarity
-                for after in range(1, REACH_ROWS + 1):
-                    votes[number, row + after] += value
-                    value *= ROW_FADES
+                key = _key(number, row)
+                for after, value in values:
+                    votes[key + after] += value
     return votes
 
 
-def _best(votes: Mapping[tuple[int, int], float], total: float) -> list[tuple[int, int, float]]:
+def _key(file: int, row: int) -> int:
+    """Return one number for a file and a row: there are many, and a pair takes twice as long."""
+    return file << ROW_BITS | row
+
+
+def _best(votes: Mapping[int, float], total: float) -> list[tuple[int, int, float]]:
     """Return the rows with most votes as (file, row, share of all votes)."""
     best = nlargest(WINDOWS, votes.items(), key=lambda each: each[1])
-    return [(file, row, min(1.0, value / total)) for (file, row), value in best]
+    last_row = (1 << ROW_BITS) - 1
+    return [(key >> ROW_BITS, key & last_row, min(1.0, value / total)) for key, value in best]
 
 
 def _words(
-    best: Iterable[tuple[int, int, float]], files: Sequence[Sequence[str]]
-) -> dict[str, float]:
-    found: dict[str, float] = {}
+    signal: str, best: Sequence[tuple[int, int, float]], files: Sequence[Sequence[str]]
+) -> dict[str, Mapping[str, float]]:
+    """Return the words of likely lines: by their line's votes, by their share of all, and beside.
+
+    A word that stands on several of them is likelier than one line's votes say, and the lines
+    around them say something, too.
+    """
+    most: dict[str, float] = {}
+    share: dict[str, float] = {}
+    beside: dict[str, float] = {}
+    total = sum(value for _, _, value in best)
     for file, row, value in best:
-        if row < len(files[file]):
-            for word in WORD.findall(files[file][row]):
-                found.setdefault(word, value)
-    return found
+        lines = files[file]
+        if row >= len(lines):
+            continue
+        for word in set(NAME.findall(lines[row])):
+            most.setdefault(word, value)
+            share[word] = share.get(word, 0.0) + value / total
+        for near in lines[row - 1 : row + 2 : 2]:
+            for word in NAME.findall(near):
+                beside.setdefault(word, value)
+    return {signal: most, f"{signal}_share": share, f"{signal}_beside": beside}

@@ -63,12 +63,15 @@ def _note_members(
     found: Found, types: Types, place: Place, signal: str, weight: float, *, is_chain: bool = False
 ) -> None:
     """Note the members of a class and its bases; and of what near members hold, one step deep."""
+    distance = found.situation.distance
     for depth, each in enumerate(types.with_bases(place)):
+        definitions = found.index.sources[each.path].outline.definitions
+        value = weight * 0.9**depth
         for member in found.index.members(each):
-            name = found.index.definition(member).name
+            name = definitions[member.number].name
             if name.startswith("__"):
                 continue
-            found.note(member, signal, weight * 0.9**depth)
-            if not is_chain and name in found.situation.distance:
+            found.note(member, signal, value)
+            if not is_chain and name in distance:
                 for inner in types.of_member(member)[:2]:
                     _note_members(found, types, inner, "of_chain", found.near(name), is_chain=True)

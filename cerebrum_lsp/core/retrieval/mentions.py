@@ -4,6 +4,7 @@ They are used here and not defined, imported next door, or stand in code that re
 """
 
 from collections import Counter
+from heapq import nsmallest
 
 from cerebrum_lsp.core.retrieval.found import BUILTINS, SAME_NAME, Found
 from cerebrum_lsp.core.retrieval.likeness import Likeness
@@ -39,26 +40,26 @@ def note_attributes(found: Found) -> None:
 def note_beside(found: Found) -> None:
     """Note what files of the same folder import, by how many of them do."""
     beside = found.index.modules.beside(found.situation.path)[:BESIDE_FILES]
-    counts = Counter(
-        name
-        for path in beside
-        for name in {each.name for each in found.index.sources[path].outline.imports}
-        if name and name != "*"
-    )
-    for name, count in counts.most_common(BESIDE_NAMES):
+    counts = Counter(name for path in beside for name in found.index.sources[path].imported_names)
+    # Sets have no order of their own: of equally many the first by name.
+    for name, count in nsmallest(
+        BESIDE_NAMES, counts.items(), key=lambda each: (-each[1], each[0])
+    ):
         for place in found.elsewhere(name, is_member=False)[:2]:
             found.note(place, "beside", count / len(beside))
 
 
-def note_twins(found: Found) -> None:
-    """Note names in functions that are called like the one around the cursor."""
+def note_twins(found: Found) -> dict[str, float]:
+    """Note names in functions that are called like the one around the cursor; return the words."""
     name = found.situation.function_name
     twins = found.elsewhere(name)[:TWINS] if name else []
-    words = Counter[str]()
+    counts = Counter[str]()
     for place in twins:
-        words.update(set(WORD.findall(found.index.sources[place.path].whole(place.number).text)))
-    for word, count in words.items():
-        found.note_word(word, "twin", min(1.0, count / len(twins)))
+        counts.update(set(WORD.findall(found.index.sources[place.path].whole(place.number).text)))
+    words = {word: count / len(twins) for word, count in counts.items()}
+    for word, value in words.items():
+        found.note_word(word, "twin", value)
+    return words
 
 
 def note_likely(found: Found, likeness: Likeness) -> None:

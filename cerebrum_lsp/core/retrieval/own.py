@@ -1,34 +1,28 @@
-"""What the edited file defines too far above the cursor to stand in the prompt."""
+"""What the edited file says too far above the cursor to stand in the prompt."""
 
-from cerebrum_lsp.core.retrieval.select import Own
-from cerebrum_lsp.core.retrieval.situation import Situation
-from orchestrator.retrieval.syntax.structure import CONTAINERS
+from cerebrum_lsp.core.retrieval.selection import Own
+from cerebrum_lsp.core.retrieval.situation import WORD, Situation
 
 SHOWN_CHARS = 1500
 """So much of the text before the cursor stands in every prompt, however small."""
 
 
 def own_lines(situation: Situation, shown_chars: int = SHOWN_CHARS) -> Own:
-    """Return the lines that name the file's definitions, the class around the cursor first.
+    """Return the lines that name what the file defines and imports.
 
     Those among the last `shown_chars` before the cursor are left out: the prompt shows them.
     """
     far = _far_line(situation, shown_chars)
-    ranked: list[tuple[float, int]] = []
-    classes = {
-        index
-        for index, each in enumerate(situation.outline.definitions)
-        if each.kind in CONTAINERS and each.name == situation.class_name
-    }
-    for index, each in enumerate(situation.outline.definitions):
-        if each.head_line > far:
-            break
-        chain = {each.parent, situation.outline.definitions[each.parent].parent, index}
-        worth = 2.0 if chain & classes else 1.0 if each.parent < 0 else 0.0
-        worth += each.name in situation.close_words or each.name in situation.function_words
-        ranked.append((-worth, -each.head_line))
-    lines = tuple(dict.fromkeys(-line for worth, line in sorted(ranked) if worth <= -1.0))
-    return Own(situation.path, situation.lines[:far], lines)
+    lines = {each.head_line for each in situation.outline.definitions}
+    for each in situation.imports:
+        lines.update(range(each.first_line, each.last_line + 1))
+    shown = "\n".join([*situation.lines[far:], situation.line_before])
+    return Own(
+        situation.path,
+        situation.lines[:far],
+        tuple(sorted(line for line in lines if line <= far)),
+        frozenset(WORD.findall(shown)),
+    )
 
 
 def _far_line(situation: Situation, shown_chars: int) -> int:

@@ -16,18 +16,24 @@ def weights() -> Mapping[str, float]:
     `benchmarks.fit_weights` does it, on packages that no measure uses, a fifth of the tasks with
     their imports hidden; the signals of the session (edited, visited, open) are set by hand.
     """
-    folder = files("cerebrum_lsp.core.retrieval")
-    text = (folder / "weights.json").read_text(encoding="utf-8")
-    return {signal: float(value) for signal, value in json.loads(text).items()}
+    return read_weights("weights.json")
 
 
-def score(signals: Signals) -> float:
-    """Return a candidate's score: the logarithm of its likelihood, up to a constant."""
+def read_weights(name: str) -> dict[str, float]:
+    """Return the weights of one of this folder's files, which also says how they were fitted."""
+    text = (files("cerebrum_lsp.core.retrieval") / name).read_text(encoding="utf-8")
+    return {signal: float(value) for signal, value in json.loads(text)["weights"].items()}
+
+
+def scores_of(candidates: Mapping[Place, Signals]) -> dict[Place, float]:
+    """Return each candidate's score: the logarithm of its likelihood, up to a constant."""
     worth = weights()
-    return sum(worth.get(signal, 0.0) * value for signal, value in signals.items())
+    return {
+        place: sum([worth.get(signal, 0.0) * value for signal, value in signals.items()])
+        for place, signals in candidates.items()
+    }
 
 
-def rank(candidates: Mapping[Place, Signals]) -> list[Place]:
+def rank(scores: Mapping[Place, float]) -> list[Place]:
     """Return the candidates, the best first; equals in the order of their places."""
-    scores = {place: score(signals) for place, signals in candidates.items()}
     return sorted(scores, key=lambda place: (-scores[place], place))

@@ -2,8 +2,9 @@
 
 from cerebrum_lsp.core.index import Index
 from cerebrum_lsp.core.retrieval.candidates import candidates_of
+from cerebrum_lsp.core.retrieval.expected import Expected, likely_names
 from cerebrum_lsp.core.retrieval.own import SHOWN_CHARS, own_lines
-from cerebrum_lsp.core.retrieval.rank import rank
+from cerebrum_lsp.core.retrieval.rank import rank, scores_of
 from cerebrum_lsp.core.retrieval.select import Detail, Piece, select
 from cerebrum_lsp.core.retrieval.situation import Hints, situation_of
 
@@ -28,8 +29,18 @@ def retrieve(  # noqa: PLR0913 - a place in a text, and how much may be said abo
     situation = situation_of(index, path, prefix, suffix, hints)
     candidates = candidates_of(index, situation)
     own = own_lines(situation, shown_chars)
-    ranked = rank(candidates.signals)
-    pieces = select(index, ranked, candidates.likeness.windows, own, budget_chars, detail)
+    scores = scores_of(candidates.signals)
+    ranked = rank(scores)
+    expected = Expected(situation, candidates.words, likely_names(index, scores))
+    pieces = select(
+        index,
+        ranked,
+        candidates.likeness.windows,
+        own,
+        budget_chars,
+        probability=expected.probability,
+        detail=detail,
+    )
     useful = (
         *candidates.likeness.looked_at,
         *(piece.path for piece in pieces if piece.path != path),

@@ -5,13 +5,14 @@ lines for each file, so nothing is shown twice; a file's lines make up one piece
 which reads like the file with its bodies left out.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from cerebrum_lsp.core.index import Index, Place
+from cerebrum_lsp.core.retrieval.cover import Lines, Probability, cover
 from cerebrum_lsp.core.retrieval.dedupe import Seen
 from cerebrum_lsp.core.retrieval.likeness import Window
+from cerebrum_lsp.core.retrieval.selection import Own, Selection
 from orchestrator.retrieval.syntax.structure import CONTAINERS
 
 
@@ -31,6 +32,10 @@ class Detail:
     names_share: float = 0.5
     """Share of the budget for headers before anything is shown in more detail. Knowing that a
     definition exists is worth more than its body, and costs a twentieth."""
+    names_chars: int = 750
+    """A small budget gives them so much, but no more than `names_most` of it: with little room
+    nothing else says as much."""
+    names_most: float = 0.75
     header_chars: int = 240
     """A longer signature is cut to the line that holds the name."""
     stubs: int = 4
@@ -39,97 +44,64 @@ class Detail:
     wholes: int = 3
     """So many of the best may be shown whole."""
     whole_chars: int = 1200
-    windows_share: float = 0.15
-    """Share of the budget for lines from places that resemble this one."""
-    own_share: float = 0.2
-    """Share of the budget for what the edited file itself defines far above the cursor."""
+    least_per_char: float = 1e-4
+    """Lines are taken for the words expected next while they add so many of these for each of
+    their characters. What is left then goes into more detail."""
+    misses: int = 20
+    """When so many more headers didn't fit, there is hardly room for another one."""
+    weighed: int = 100
+    """So many of the definitions that are not shown yet are weighed by their words."""
+
+    def names_room(self, budget_chars: int) -> int:
+        """Return how many characters go to headers before anything else is shown."""
+        least = min(self.names_chars, self.names_most * budget_chars)
+        return int(max(least, self.names_share * budget_chars))
 
 
-@dataclass(frozen=True)
-class Own:
-    """The edited file, of which only `lines` may be shown.
-
-    The lines after them stand in the prompt anyway, or come after the cursor.
-    """
-
-    path: str
-    lines: Sequence[str]
-    head_lines: Sequence[int] = ()
-    """1-based lines that name what the file defines, the most useful first."""
-
-
-@dataclass
-class Selection:
-    """The lines chosen so far; every line costs its characters and one for its end."""
-
-    index: Index
-    own: "Own"
-    left_chars: int
-    chosen: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-
-    def lines_of(self, path: str) -> Sequence[str]:
-        """Return the lines that may be shown of a file."""
-        return self.own.lines if path == self.own.path else self.index.sources[path].lines
-
-    def add(self, path: str, numbers: Iterable[int], limit_chars: int | None = None) -> bool:
-        """Choose lines if all of them fit."""
-        lines = self.lines_of(path)
-        new = [n for n in numbers if n not in self.chosen[path] and n <= len(lines)]
-        cost = sum(len(lines[number - 1]) + 1 for number in new)
-        if cost > self.left_chars or (limit_chars is not None and cost > limit_chars):
-            return False
-        self.chosen[path].update(new)
-        self.left_chars -= cost
-        return True
-
-
-def select(
+def select(  # noqa: PLR0913 - what there is to choose from, and how much
     index: Index,
     ranked: Sequence[Place],
     windows: Sequence[Window],
     own: Own,
     budget_chars: int,
+    *,
+    probability: Probability,
     detail: Detail | None = None,
 ) -> list[Piece]:
-    """Return pieces of at most `budget_chars` characters together, the most useful first."""
+    """Return pieces of at most `budget_chars` characters together, the most useful first.
+
+    First the best definitions' headers, then the lines that hold most of the words of which
+    `probability` says that they stand in the next line, then more detail, then more headers.
+    """
     detail = detail or Detail()
     selection = Selection(index, own, budget_chars)
-    reserve = int(budget_chars * (1 - detail.names_share))
+    reserve = budget_chars - detail.names_room(budget_chars)
     selection.left_chars -= reserve
     position = 0
     while position < len(ranked) and _add_name(selection, ranked[position], detail):
         position += 1
     selection.left_chars += reserve
-    _add_windows(selection, windows, detail, int(budget_chars * detail.windows_share))
-    _add_own(selection, int(budget_chars * detail.own_share))
+    offered = offered_lines(selection, ranked[position : position + detail.weighed], windows)
+    cover(selection, offered, probability, own.shown_words, detail.least_per_char)
     _deepen(selection, ranked[:position], detail)
+    misses = 0
     for place in ranked[position:]:
-        _add_name(selection, place, detail)
+        misses += not _add_name(selection, place, detail)
+        if misses > detail.misses:
+            break
     return _pieces(selection, ranked, windows)
 
 
-def _add_windows(
-    selection: Selection, windows: Sequence[Window], detail: Detail, limit_chars: int
-) -> None:
-    """Choose code that resembles this code, as far as it says something new."""
-    seen = Seen(near=0.5)
-    floor = selection.left_chars - limit_chars
+def offered_lines(
+    selection: Selection, ranked: Sequence[Place], windows: Sequence[Window]
+) -> Iterator[Lines]:
+    """Yield code that resembles this code, what names what this file has, and more headers."""
     for window in windows:
-        lines = selection.lines_of(window.path)[window.first_line - 1 : window.last_line]
-        if not lines or not seen.add("\n".join(lines)):
-            continue
-        left = selection.left_chars - floor
-        selection.add(window.path, range(window.first_line, window.last_line + 1), left)
-
-
-def _add_own(selection: Selection, limit_chars: int) -> None:
-    """Choose what the edited file defines too far from the cursor to stand in the prompt."""
-    own = selection.own
-    floor = selection.left_chars - limit_chars
-    for line in own.head_lines:
-        if selection.left_chars <= floor:
-            return
-        selection.add(own.path, (line,), selection.left_chars - floor)
+        yield window.path, range(window.first_line, window.last_line + 1)
+    yield selection.own.path, selection.own.naming_lines
+    for place in ranked:
+        definition = selection.index.definition(place)
+        yield place.path, range(definition.head_line, definition.header_end + 1)
 
 
 def _add_name(selection: Selection, place: Place, detail: Detail) -> bool:
@@ -155,7 +127,7 @@ def _deepen(selection: Selection, ranked: Sequence[Place], detail: Detail) -> No
         (detail.wholes, detail.whole_chars, lambda at: sources[at.path].whole(at.number).lines),
     )
     distinct = [
-        at for at in ranked[: detail.stubs * 2] if seen.add(sources[at.path].whole(at.number).text)
+        at for at in ranked[: detail.stubs * 2] if seen.add(sources[at.path].begin(at.number))
     ]
     for count, limit_chars, lines_of in steps:
         for place in distinct[:count]:

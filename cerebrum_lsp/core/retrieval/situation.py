@@ -148,8 +148,9 @@ def enclosing_headers(lines: Sequence[str]) -> list[tuple[int, str]]:
     found = []
     while row >= 0 and level > 0:
         line = lines[row]
-        if line.strip() and indent_of(line) < level and line.strip()[0] not in ")]}#":
-            level = indent_of(line)
+        code = line.lstrip()
+        if code and len(line) - len(code) < level and code[0] not in ")]}#":
+            level = len(line) - len(code)
             found.append((row, line))
         row -= 1
     return found

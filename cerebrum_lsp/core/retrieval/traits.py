@@ -1,6 +1,7 @@
 """What every candidate has: its use so far, its kind here, the words of its name, the session."""
 
 import re
+from functools import lru_cache
 from math import log1p
 
 from cerebrum_lsp.core.index import Place
@@ -18,25 +19,28 @@ class Traits:
     def __init__(self, found: Found) -> None:
         self._found = found
         self._situation = situation = found.situation
+        self._spot = f"{situation.spot.value}:"
         self._close = frozenset(part for word in situation.close_words for part in subwords(word))
         self._function = subwords(situation.function_name or "")
         self._edited_words = frozenset(WORD.findall("\n".join(situation.hints.edited_texts)))
         self._visited = frozenset(path for path, _, _ in situation.hints.visited)
         self._open = frozenset(situation.hints.open_paths)
+        self._has_session = bool(self._edited_words or self._visited or self._open)
 
     def describe(self, place: Place, signals: Signals) -> None:
         """Add the signals that every candidate has."""
         definition = self._found.index.definition(place)
         name = self._found.name(place)
         self._add_use(definition, name, signals)
-        signals[f"{self._situation.spot.value}:{kind_of(definition)}"] = 1.0
+        signals[self._spot + kind_of(definition)] = 1.0
         if name in self._situation.suffix_words:
             signals["in_suffix"] = 1.0
-        importers = self._found.index.importers_of(definition.name)
-        signals["popular"] = log1p(len(importers)) / 4
+        if importers := self._found.index.importers_of(definition.name):
+            signals["popular"] = log1p(len(importers)) / 4
         if name.startswith("_"):
             signals["private"] = 1.0
-        self._recall_session(place, name, signals)
+        if self._has_session:
+            self._recall_session(place, name, signals)
         self._compare_words(name, signals)
 
     def _add_use(self, definition: Definition, name: str, signals: Signals) -> None:
@@ -47,11 +51,13 @@ class Traits:
         if not count:
             return
         end = "_member" if is_member else ""
-        is_last = situation.distance.get(name, NEAR_LINES) <= 1
         signals["used" + end] = log1p(count)
-        signals["used_near" + end] = self._found.near(name)
-        signals["used_last_line" + end] = float(is_last)
-        signals["used_in_function" + end] = float(name in situation.function_words)
+        if near := self._found.near(name):
+            signals["used_near" + end] = near
+        if situation.distance.get(name, NEAR_LINES) <= 1:
+            signals["used_last_line" + end] = 1.0
+        if name in situation.function_words:
+            signals["used_in_function" + end] = 1.0
 
     def _recall_session(self, place: Place, name: str, signals: Signals) -> None:
         if name in self._edited_words:
@@ -65,11 +71,13 @@ class Traits:
         parts = subwords(name)
         if not parts:
             return
-        signals["words"] = len(parts & self._close) / len(parts)
-        if self._situation.function_name:
-            signals["words_function"] = len(parts & self._function) / len(parts | self._function)
+        if shared := parts & self._close:
+            signals["words"] = len(shared) / len(parts)
+        if shared := parts & self._function:
+            signals["words_function"] = len(shared) / len(parts | self._function)
 
 
+@lru_cache(maxsize=32_768)
 def subwords(name: str) -> frozenset[str]:
     """Return the lower-case words that a name is made of."""
     return frozenset(part.lower() for part in SUBWORD.findall(name) if len(part) > 1)

@@ -14,8 +14,8 @@ ANNOTATION = re.compile(r"\b([A-Za-z_]\w*)\s*:\s*([A-Za-z_\"'][\w.\[\], |\"'*&?]
 ASSIGNED = re.compile(
     r"\b([A-Za-z_]\w*)\s*(?::=|=)\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*)\s*(\(|$)", re.MULTILINE
 )
-WITH_AS = re.compile(r"\bwith\s+(?:await\s+)?([A-Za-z_][\w.]*)\s*\(.*\bas\s+([A-Za-z_]\w*)")
-CHECKED = re.compile(r"\bisinstance\(\s*(?:\w+\.)*(\w+)\s*,\s*\(?([\w., ]+)")
+WITH_AS = re.compile(r"with\s+(?:await\s+)?([A-Za-z_][\w.]*)\s*\(.*\bas\s+([A-Za-z_]\w*)")
+CHECKED = re.compile(r"isinstance\(\s*(?:\w+\.)*(\w+)\s*,\s*\(?([\w., ]+)")
 RETURNS = re.compile(r"->\s*([^:{]+)")
 BASES = re.compile(r"[(:]([^)]*)\)?")
 TYPE_WORDS = frozenset(
@@ -70,6 +70,7 @@ class Types:
         self.situation = situation
         self.scope = scope
         self.of_name = self._names()
+        self._with_bases: dict[Place, Sequence[Place]] = {}
 
     def classes_named(self, name: str, path: str | None = None) -> list[Place]:
         """Return the classes that a name means here, or in another file."""
@@ -91,15 +92,20 @@ class Types:
             found += self._of_written(written)
         return found
 
-    def with_bases(self, place: Place, depth: int = 0) -> Iterator[Place]:
-        """Yield a class and its bases."""
+    def with_bases(self, place: Place) -> Sequence[Place]:
+        """Return a class and its bases."""
+        if place not in self._with_bases:
+            self._with_bases[place] = tuple(self._walk_bases(place, 0))
+        return self._with_bases[place]
+
+    def _walk_bases(self, place: Place, depth: int) -> Iterator[Place]:
         yield place
         if depth >= DEPTH:
             return
         for name in self.base_names(place):
             for base in self.index.member_of_module(place.path, name)[:1]:
                 if base != place:
-                    yield from self.with_bases(base, depth + 1)
+                    yield from self._walk_bases(base, depth + 1)
 
     def base_names(self, place: Place) -> list[str]:
         """Return the names in a class's header after its own."""

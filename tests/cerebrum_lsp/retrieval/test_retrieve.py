@@ -1,10 +1,17 @@
 """Retrieval shows what the next line needs, within its budget, and never the hidden text."""
 
+import json
+from importlib.resources import files
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cerebrum_lsp.core.index import Index
+from cerebrum_lsp.core.index.source import word_rows
 from cerebrum_lsp.core.retrieval import Hints, retrieve
 from cerebrum_lsp.core.retrieval.dedupe import Seen
+from cerebrum_lsp.core.retrieval.likeness import rows_of
 
 FILES = {
     "shop/prices.py": "def net(amount: int) -> int:\n    return amount\n\n\nRATE = 19\n",
@@ -91,3 +98,19 @@ def test_what_the_session_touched_comes_first() -> None:
     hints = Hints(edited_texts=("c_work()",), visited=(("c.py", 1, 1),))
     pieces = retrieve(index, "use.py", prefix, "", 200, hints=hints)
     assert pieces[0].path == "c.py"
+
+
+@given(st.text("ab_1 \n", max_size=80), st.sets(st.text("ab_1", min_size=3, max_size=4)))
+def test_the_rows_of_a_few_words_are_those_of_the_whole_text(text: str, words: set[str]) -> None:
+    lines = text.split("\n")
+    everything = word_rows(lines)
+    names = {word for word in words if not word[0].isdigit()}
+    expected = {word: everything[word] for word in names if word in everything}
+    assert rows_of(names, lines) == expected
+
+
+@pytest.mark.parametrize("name", ["weights.json", "word_weights.json"])
+def test_weights_say_how_they_were_made(name: str) -> None:
+    made = json.loads((files("cerebrum_lsp.core.retrieval") / name).read_text(encoding="utf-8"))
+    assert made["command"].startswith("python -m benchmarks.fit_")
+    assert set(made["versions"]) == set(made["command"].split()[3:-1])
