@@ -1,8 +1,8 @@
 """One node of the pool, and all that is known of it."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from node_backend.wire import ModelInfo
 from orchestrator.core.breaker import Breaker
@@ -33,12 +33,12 @@ class Observation:
     vram_free_mb: float | None = field(default=None, compare=False)
     cpu_percent: float = field(default=0.0, compare=False)
 
-    @property
+    @cached_property
     def models(self) -> tuple[str, ...]:
         """The names of the models that it can run."""
         return tuple(model.name for model in self.listed)
 
-    @property
+    @cached_property
     def loaded(self) -> frozenset[str]:
         """The models that answer without being loaded first.
 
@@ -50,10 +50,25 @@ class Observation:
         hosted = {each.name for each in self.listed if each.loaded and each.source == "hosted"}
         return self.in_memory | hosted
 
-    @property
+    @cached_property
     def unfit(self) -> frozenset[str]:
         """The models that its memory can't hold."""
         return frozenset(each.name for each in self.listed if each.fits is False) - self.loaded
+
+    @cached_property
+    def known_models(self) -> list[KnownModel]:
+        """What the wire shows of each."""
+        return [
+            KnownModel(
+                name=model.name,
+                loaded=model.name in self.loaded,
+                fits=model.fits,
+                fim=model.fim,
+                chat=model.chat,
+                context_tokens=model.context_tokens,
+            )
+            for model in self.listed
+        ]
 
 
 @dataclass
@@ -122,7 +137,7 @@ class Member:
     def status(self, now: float) -> NodeStatus:
         """Return what the wire shows."""
         speed = self.speeds.get(self.seen.model or "", Speed())
-        known = tuple(self._known_models())
+        known = self.seen.known_models
         own = next((each for each in known if each.name == self.seen.model), None)
         probe_at = self.breaker.probe_due_at(is_last_hope=self.is_last_hope)
         return NodeStatus(
@@ -140,20 +155,8 @@ class Member:
             fim=own.fim if own else None,
             chat=own.chat if own else None,
             context_tokens=own.context_tokens if own else None,
-            known_models=list(known),
+            known_models=known,
         )
-
-    def _known_models(self) -> Iterator[KnownModel]:
-        loaded = self.seen.loaded
-        for model in self.seen.listed:
-            yield KnownModel(
-                name=model.name,
-                loaded=model.name in loaded,
-                fits=model.fits,
-                fim=model.fim,
-                chat=model.chat,
-                context_tokens=model.context_tokens,
-            )
 
     def _probe_due_at(self, now: float) -> float:
         return self.breaker.probe_due_at(is_last_hope=self.is_last_hope) or now
