@@ -8,6 +8,7 @@ from orchestrator.errors import (
     NodeLostError,
     NodeUnreachableError,
     NoNodeError,
+    UnknownModelError,
 )
 from orchestrator.life import Life
 from orchestrator.members import Member
@@ -52,6 +53,8 @@ def why_not(life: Life, nowhere: NoRoute) -> CerebrumError:
         kind = CircuitOpenError if nowhere.reason == "circuit-open" else NoNodeError
         reason = {"reason": nowhere.reason}
         return kind(nowhere.message, retry_after_s=retry_after_s, details=reason)
+    if isinstance(failure, UnknownModelError) and life.request.model is not None:
+        return UnknownModelError(f"no node of the pool has the model {life.request.model}")
     if isinstance(failure, LoadShedError | NoNodeError) and failure.retry_after_s is None:
         failure.retry_after_s = retry_after_s
     return failure

@@ -101,3 +101,11 @@ async def test_wrong_address() -> None:
             response = await pool.http.request(method, path)
             assert response.status_code == status
             assert response.json()["error"]["code"]
+
+
+async def test_model_that_no_node_has_is_named() -> None:
+    async with FakeNode() as one, FakeNode() as other, service(one, other) as pool:
+        one.behaviour = other.behaviour = unknown_model()
+        answer = await pool.ask(model="gpt-9")
+        assert answer.status_code == 404
+        assert answer.json()["error"]["message"] == "no node of the pool has the model gpt-9"
