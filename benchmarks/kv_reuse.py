@@ -221,6 +221,12 @@ def measure(settings: Settings, evals: Path, requests: int) -> list[Figure]:
     return figures
 
 
+def as_fields(figure: Figure) -> dict[str, object]:
+    """Return a figure for JSON, which knows no infinite limit."""
+    fields = {**asdict(figure), "holds": figure.holds}
+    return fields if figure.has_limit else {**fields, "limit": None}
+
+
 def main() -> None:
     """Measure, print, and say by the exit status whether the limits are kept."""
     parser = argparse.ArgumentParser(
@@ -234,7 +240,7 @@ def main() -> None:
     settings = Settings(model=arguments.model, _env_file=None)
     figures = measure(settings, arguments.evals, arguments.requests)
     if arguments.json:
-        print(json.dumps([{**asdict(each), "holds": each.holds} for each in figures]))
+        print(json.dumps([as_fields(each) for each in figures]))
     else:
         Console().print(table("What the engine reads anew", figures))
     sys.exit(0 if all(each.holds for each in figures) else 1)
