@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import type { Completions } from "./completions.ts";
 import { menu } from "./core/menu.ts";
 import type { Known } from "./core/statusText.ts";
-import { isOnFor } from "./core/switches.ts";
+import { isOnFor, pushed } from "./core/switches.ts";
 import { type Outcome, whyPage } from "./core/why.ts";
 import type { Daemon } from "./daemon.ts";
 import type { Session } from "./extension.ts";
@@ -37,7 +37,7 @@ export function registerCommands(desk: Desk): void {
   const why = new WhyPage(daemon);
   const commands: Record<string, (argument?: unknown) => unknown> = {
     "cerebrum.showMenu": () => showMenu(desk),
-    "cerebrum.toggle": () => switchEverywhere(!switches(undefined).enabled),
+    "cerebrum.toggle": () => toggle(desk),
     "cerebrum.toggleLanguage": (language) => toggleLanguage(language),
     "cerebrum.toggleSession": () => toggleSession(desk),
     "cerebrum.chooseModel": () => chooseModel(desk),
@@ -84,11 +84,20 @@ async function toggleLanguage(given: unknown): Promise<void> {
   if (language !== undefined) await switchLanguage(language, !isOnFor(switches(undefined), language));
 }
 
+/** For everybody, and so for this session, whatever was said of that before. */
+async function toggle(desk: Desk): Promise<void> {
+  if (desk.session.enabled !== undefined) await switchSession(desk, undefined);
+  await switchEverywhere(!switches(undefined).enabled);
+}
+
 async function toggleSession(desk: Desk): Promise<void> {
-  const now = switches(desk.session.enabled);
-  desk.session.enabled = !(now.session ?? now.enabled);
+  await switchSession(desk, pushed(switches(desk.session.enabled)));
+}
+
+async function switchSession(desk: Desk, enabled: boolean | undefined): Promise<void> {
+  desk.session.enabled = enabled;
   desk.refresh();
-  await desk.daemon.command("cerebrum.setEnabled", desk.session.enabled);
+  await desk.daemon.command("cerebrum.setEnabled", enabled ?? null);
 }
 
 async function chooseModel(desk: Desk): Promise<void> {

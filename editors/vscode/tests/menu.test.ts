@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { menu } from "../src/core/menu.ts";
 import { parseStatus } from "../src/core/poolStatus.ts";
 import type { Known } from "../src/core/statusText.ts";
-import { offBecause, type Switches } from "../src/core/switches.ts";
+import { offBecause, pushed, type Switches } from "../src/core/switches.ts";
 import { whyPage } from "../src/core/why.ts";
 
 const KNOWN: Known = {
@@ -63,6 +63,18 @@ for (const [what, switches, language, because] of [
 ] as const) {
   test(`switched off by ${what}: ${because ?? "on"}`, () => {
     assert.equal(offBecause({ ...ON, ...switches }, language), because);
+  });
+}
+
+for (const [enabled, session, after] of [
+  [true, undefined, false],
+  [true, false, undefined],
+  [false, undefined, true],
+  [false, true, undefined],
+  [true, true, false],
+] as const) {
+  test(`the session's switch, ${session} where the setting is ${enabled}, becomes ${after}`, () => {
+    assert.equal(pushed({ ...ON, enabled, session }), after);
   });
 }
 

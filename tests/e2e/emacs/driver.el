@@ -4,7 +4,8 @@
   "Open FILE, as a user does, with its language server."
   (find-file file)
   (buffer-enable-undo)
-  (setq-local eglot-sync-connect 60)
+  (require 'eglot)
+  (setq eglot-sync-connect 60 eglot-connect-timeout 60) ; seconds, on a busy machine
   (call-interactively #'eglot))
 
 (defun test-until-changed (action)

@@ -14,6 +14,12 @@ export function offBecause(switches: Switches, language: string | undefined): "s
   return isOnFor(switches, language) ? undefined : "language";
 }
 
+/** Returns what the session's switch is after a push: where it says what the settings say, it is free again. */
+export function pushed(switches: Switches): boolean | undefined {
+  const wanted = !(switches.session ?? switches.enabled);
+  return wanted === switches.enabled ? undefined : wanted;
+}
+
 /** Returns whether a language is on, as far as the settings for languages go. */
 export function isOnFor(switches: Switches, language: string | undefined): boolean {
   const { languages } = switches;
