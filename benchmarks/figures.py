@@ -1,5 +1,6 @@
 """Measured values beside their limits, and how they are shown."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,10 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value beside its limit, and what was measured beside it."""
+    """A measured value beside its limit, and what was measured beside it.
+
+    What has no limit has an infinite one.
+    """
 
     name: str
     value: float
@@ -21,6 +25,11 @@ class Figure:
         """Whether the limit is kept."""
         return self.value <= self.limit
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether it is more than told."""
+        return self.limit < math.inf
+
 
 def quantile(values: Sequence[float], share: float) -> float:
     """Return the value below which `share` of `values` lie."""
@@ -32,11 +41,12 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
     """Return the figures beside their limits."""
     drawn = Table("what", "measured", "limit", "", "beside it", title=title)
     for each in figures:
+        verdict = "ok" if each.holds else "[red]missed[/]"
         drawn.add_row(
             each.name,
             f"{each.value:.4g} {each.unit}",
-            f"{each.limit:g} {each.unit}",
-            "ok" if each.holds else "[red]missed[/]",
+            f"{each.limit:g} {each.unit}" if each.has_limit else "",
+            verdict if each.has_limit else "",
             each.reference,
         )
     return drawn
