@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from cerebrum_kit.child import ChildFailedError, ChildSpec
 from cerebrum_kit.supervisor import Supervisor
-from orchestrator.config import NodeConfig
 from orchestrator.connection import HttpError
 from orchestrator.errors import NoNodeError
 from orchestrator.members import Member, Observation
+from orchestrator.node_config import NodeConfig
 from orchestrator.node_http import NodeHttp
 from orchestrator.nodes import NodeClient
 from orchestrator.pool import Pool

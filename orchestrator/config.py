@@ -1,17 +1,12 @@
 """Configuration, parsed once: command line over environment over file over these defaults."""
 
-import re
 from pathlib import Path
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
-    ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -25,64 +20,16 @@ from pydantic_settings import (
 )
 
 from orchestrator.errors import ConfigError
+from orchestrator.node_config import Key, NodeConfig
 from orchestrator.wire import DEFAULT_PORT, Mode, Tier
 
 LOCAL_NODE = "local"
-KINDS = {"11434": "ollama", "8080": "llama-server"}  # by their usual ports
 ENV_PREFIX = "CEREBRUM_ORCHESTRATOR_"
-
-Key = Annotated[SecretStr, Field(min_length=1)]
 
 
 def _also(name: str, *others: str) -> AliasChoices:
     """Return the environment names of a setting: its own, before those of earlier programs."""
     return AliasChoices(f"{ENV_PREFIX}{name.upper()}", *others)
-
-
-class NodeConfig(BaseModel):
-    """One node of the pool."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str
-    name: Annotated[str, Field(max_length=256)] = ""
-    key: Key | None = None
-    kind: Literal["cerebrum", "ollama", "llama-server"] = Field(
-        "cerebrum",
-        description="What runs there. A host without an agent gets one here, as a process. Not "
-        "given: by the port, 11434 is Ollama's and 8080 llama-server's.",
-    )
-    model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
-        None, description="Of a host without an agent: what it serves; none: its first model."
-    )
-    gpu: bool | None = Field(
-        None,
-        description="Whether it computes on a GPU: background work leaves such nodes free. Not "
-        "given: as the node says.",
-    )
-    slots: Annotated[int, Field(ge=1)] | None = Field(
-        None,
-        description="Requests that it computes at once without slowing each other down much. Not "
-        "given: as the node says.",
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _is_address(cls, url: str) -> str:
-        if not re.match(r"https?://[^/\s]+", url):
-            raise ValueError("an address is http://HOST:PORT or https://HOST:PORT")
-        return url
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_it(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            given = {"url": given.strip()}
-        if not isinstance(given, dict):
-            return given
-        parts = urlsplit(str(given.get("url", "")))
-        kind = KINDS.get(parts.netloc.rpartition(":")[2], "cerebrum")
-        return {"kind": kind, **given, "name": given.get("name") or parts.netloc}
 
 
 class Config(BaseSettings):

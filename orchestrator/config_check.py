@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from orchestrator.config import ENV_PREFIX, Config, NodeConfig, fault, from_file, words
+from orchestrator.config import ENV_PREFIX, Config, fault, from_file, words
+from orchestrator.node_config import NodeConfig
 
 Step = str | int
 

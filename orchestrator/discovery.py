@@ -11,7 +11,7 @@ from typing import Any
 
 from cerebrum_kit.logs import event
 from cerebrum_kit.mdns import SERVICE, open_mdns
-from orchestrator.config import NodeConfig
+from orchestrator.node_config import NodeConfig
 
 ANSWER_MS = 3000
 

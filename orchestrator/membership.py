@@ -5,9 +5,10 @@ from functools import partial
 
 from orchestrator.breaker_probes import BreakerProber
 from orchestrator.child_node import ChildNode, Environment, as_configured, on_host
-from orchestrator.config import LOCAL_NODE, Config, NodeConfig
+from orchestrator.config import LOCAL_NODE, Config
 from orchestrator.core.breaker import Breaker, BreakerLimits
 from orchestrator.members import Member, Observation
+from orchestrator.node_config import NodeConfig
 from orchestrator.node_http import NodeHttp
 from orchestrator.nodes import NodeClient
 from orchestrator.pool import Pool

@@ -12,7 +12,7 @@ from orchestrator import slices
 from orchestrator.attempts import Attempts
 from orchestrator.breaker_probes import BreakerProber
 from orchestrator.choices import Chooser, Decision
-from orchestrator.config import Config, NodeConfig
+from orchestrator.config import Config
 from orchestrator.core.admission import Admission
 from orchestrator.core.lingering import Lingering
 from orchestrator.core.snapshot import PREFERENCE
@@ -25,6 +25,7 @@ from orchestrator.hedging import Hedger
 from orchestrator.life import Events
 from orchestrator.members import Member
 from orchestrator.membership import Membership
+from orchestrator.node_config import NodeConfig
 from orchestrator.node_http import NodeHttp
 from orchestrator.pool import Pool
 from orchestrator.probes import Prober

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from cerebrum_kit.serving import serve
 from orchestrator.app import create_app
-from orchestrator.config import Config, NodeConfig
+from orchestrator.config import Config
+from orchestrator.node_config import NodeConfig
 from tests.fakes.node import WAIT_S, FakeNode
 
 ASK: dict[str, object] = {"prompt": "def hello():", "language": "python", "max_tokens": 50}

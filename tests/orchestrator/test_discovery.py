@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cerebrum_kit.mdns import NoDiscoveryError, advertised, require_mdns
-from orchestrator.config import NodeConfig
 from orchestrator.discovery import Discovery
+from orchestrator.node_config import NodeConfig
 from tests.e2e.processes import isolated
 from tests.e2e.processes import service as process
 from tests.fakes.node import WAIT_S, FakeNode

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from orchestrator.config import Config, NodeConfig
+from orchestrator.config import Config
+from orchestrator.node_config import NodeConfig
 from orchestrator.service import Orchestrator
 from orchestrator.wire import CompleteRequest, DoneEvent, NodeStatus
 from tests.fakes.behaviours import ok

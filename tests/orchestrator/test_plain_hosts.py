@@ -3,7 +3,7 @@
 import pytest
 
 from cerebrum_kit.serving import listen
-from orchestrator.config import NodeConfig
+from orchestrator.node_config import NodeConfig
 from tests.fakes.behaviours import MODEL
 from tests.fakes.node import FakeNode
 from tests.orchestrator.pool import eventually, service
