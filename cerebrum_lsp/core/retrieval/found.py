@@ -60,9 +60,10 @@ class Found:
 
     def elsewhere(self, name: str, *, is_member: bool | None = None) -> list[Place]:
         """Return the definitions of a name in other files: members, or what stands at the top."""
-        return [
+        places = self.index.definitions_of(name)
+        return places and [
             place
-            for place in self.index.definitions_of(name)
+            for place in places
             if place.path != self.situation.path
             and is_member in (None, self.index.definition(place).parent >= 0)
         ]

@@ -13,7 +13,10 @@ def own_lines(situation: Situation, shown_chars: int = SHOWN_CHARS) -> Own:
     Those among the last `shown_chars` before the cursor are left out: the prompt shows them.
     """
     far = _far_line(situation, shown_chars)
-    lines = {each.head_line for each in situation.outline.definitions}
+    # Of a name that is defined again and again, only the nearest: a large file has hundreds.
+    definitions = situation.outline.definitions
+    heads = {each.name: each.head_line for each in definitions if each.head_line <= far}
+    lines = set(heads.values())
     for each in situation.imports:
         lines.update(range(each.first_line, each.last_line + 1))
     shown = "\n".join([*situation.lines[far:], situation.line_before])
