@@ -49,6 +49,7 @@ async def test_the_settings_have_descriptions_and_the_pools_address_is_the_machi
     await window.command("Cerebrum: Open Settings")
     editor = window.page.locator(".settings-editor")
     await expect(editor.get_by_text("Offer completions.").first).to_be_visible()
+    await window.type(" pool.")
     await editor.get_by_text(re.compile("^Remote")).click()  # where the machine's own settings are
     await expect(editor.get_by_text("Address of your orchestrator").first).to_be_visible()
     await window.picture("settings")
