@@ -16,13 +16,13 @@ from cerebrum_lsp.core.actions.python_code import (
     comments_of,
     function_piece,
     import_block,
-    parsed,
 )
 from cerebrum_lsp.core.actions.values import Change, Refused, Task
 from cerebrum_lsp.core.async_refactor import Edit
 from cerebrum_lsp.core.async_refactor.import_lines import import_edits
 from cerebrum_lsp.core.async_refactor.line_edits import applied
 from cerebrum_lsp.core.lines import split_lines
+from cerebrum_lsp.core.python_tree import parsed
 
 TASK = """\
 Add type annotations to the parameters and the result of this Python function.

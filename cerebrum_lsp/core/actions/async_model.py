@@ -20,7 +20,6 @@ from cerebrum_lsp.core.actions.python_code import (
     comments_of,
     function_piece,
     import_block,
-    parsed,
 )
 from cerebrum_lsp.core.actions.values import Change, Refused, Task
 from cerebrum_lsp.core.async_refactor import Differs, Edit, Note, check
@@ -29,6 +28,7 @@ from cerebrum_lsp.core.async_refactor.import_lines import import_edits
 from cerebrum_lsp.core.async_refactor.line_edits import applied
 from cerebrum_lsp.core.async_refactor.unused_imports import unused_import_edits
 from cerebrum_lsp.core.lines import split_lines
+from cerebrum_lsp.core.python_tree import parsed
 
 TASK = """\
 Make this Python function async: `async def`, `await` on calls of coroutines, `async with`, \

@@ -1,7 +1,6 @@
 """Refactor to async by rules: a selection's functions one after the other, as one change."""
 
 import ast
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from cerebrum_lsp.core.actions.kinds import ASYNC_CALLERS
 from cerebrum_lsp.core.actions.values import Change, Refused, Task
 from cerebrum_lsp.core.async_refactor import Declined, Edit, Note, Request
 from cerebrum_lsp.core.lines import split_lines
+from cerebrum_lsp.core.python_tree import parsed
 
 LABEL = "Refactor to async"
 
@@ -55,12 +55,9 @@ def functions_in(task: Task) -> list[Span]:
     cursor = Span(task.first_line, task.first_line)
     if task.first_line == task.last_line:
         return [cursor]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # those are about the user's source
-        try:
-            tree = ast.parse(task.text)
-        except (SyntaxError, ValueError, RecursionError):
-            return [cursor]
+    tree = parsed(task.text)
+    if tree is None:
+        return [cursor]
     begun = [
         Span(node.lineno - 1, (node.end_lineno or node.lineno) - 1)
         for node in ast.walk(tree)

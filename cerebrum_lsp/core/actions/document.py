@@ -10,10 +10,10 @@ from cerebrum_lsp.core.actions.comments import WIDTH, commented, doc_form, wrapp
 from cerebrum_lsp.core.actions.edits import above, changes_between
 from cerebrum_lsp.core.actions.extraction import candidates, prose_of, whole_sentences
 from cerebrum_lsp.core.actions.prompts import PROSE_ONLY, Plan, block, with_complaint
-from cerebrum_lsp.core.actions.python_code import parsed
 from cerebrum_lsp.core.actions.region import Region, definition_region, syntax_errors
 from cerebrum_lsp.core.actions.values import Change, Refused, Task
 from cerebrum_lsp.core.lines import split_lines
+from cerebrum_lsp.core.python_tree import parsed
 
 TASK = """\
 Write the documentation of `{name}` in the code below: one short sentence that says what it does, \

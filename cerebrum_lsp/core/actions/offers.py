@@ -17,6 +17,7 @@ from cerebrum_lsp.core.actions.kinds import (
 )
 from cerebrum_lsp.core.actions.surroundings import Surroundings
 from cerebrum_lsp.core.actions.write_tests import HABITS
+from cerebrum_lsp.core.python_tree import parsed
 from orchestrator.retrieval.syntax import Definition
 from orchestrator.retrieval.syntax.structure import CALLABLES, CONTAINERS
 
@@ -74,11 +75,8 @@ def _innermost(here: Surroundings) -> tuple[Definition | None, str]:
 
 def _lacks_types(header: str) -> bool:
     """Whether a Python function has a parameter, or a result, without an annotation."""
-    try:
-        tree = ast.parse(f"{textwrap.dedent(header).rstrip().rstrip(':')}: ...")
-    except SyntaxError:
-        return False
-    match tree.body:
+    tree = parsed(f"{textwrap.dedent(header).rstrip().rstrip(':')}: ...")
+    match tree.body if tree else []:
         case [ast.FunctionDef(args=a, returns=r) | ast.AsyncFunctionDef(args=a, returns=r)]:
             named = [*a.posonlyargs, *a.args, *a.kwonlyargs, a.vararg, a.kwarg]
             bare = [each for each in named if each is not None and each.annotation is None]

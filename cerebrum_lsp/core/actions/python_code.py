@@ -4,11 +4,11 @@ import ast
 import io
 import textwrap
 import tokenize
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cerebrum_lsp.core.lines import split_lines
+from cerebrum_lsp.core.python_tree import parsed
 
 MAX_IMPORT_CHARS = 2000  # of a file's imports: what is sent with each question
 
@@ -43,16 +43,6 @@ class Proposed:
 
     text: str
     imports: Mapping[str, str]
-
-
-def parsed(text: str) -> ast.Module | None:
-    """Return a text's tree, None if it doesn't parse."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # those are about the user's source
-        try:
-            return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 def function_piece(text: str, line: int) -> Piece | None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cerebrum_lsp.core.actions.python_code import parsed
 from cerebrum_lsp.core.actions.values import Task
 from cerebrum_lsp.core.lines import split_lines
+from cerebrum_lsp.core.python_tree import parsed
 from orchestrator.retrieval.syntax import Definition, outline, parse
 from orchestrator.retrieval.syntax.structure import CALLABLES, CONTAINERS
 

@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 
 from cerebrum_lsp.core.actions.extraction import candidates
 from cerebrum_lsp.core.actions.prompts import CODE_ONLY, Plan, block, with_complaint
-from cerebrum_lsp.core.actions.python_code import parsed
 from cerebrum_lsp.core.actions.region import Region, definition_region, syntax_errors
 from cerebrum_lsp.core.actions.values import Change, NewFile, Refused, Task
+from cerebrum_lsp.core.python_tree import parsed
 
 TASK = """\
 Write tests for `{name}` with {framework}. The code is in the file `{file}`. Test what it \

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from cerebrum_lsp.core.async_refactor.module_view import imported_names
 from cerebrum_lsp.core.async_refactor.normal_form import normal_form, sync_name
 from cerebrum_lsp.core.async_refactor.values import Agrees, Differs, Facts
+from cerebrum_lsp.core.python_tree import UNPARSABLE
+from cerebrum_lsp.core.python_tree import parsed as parsed_module
 
 NO_FACTS = Facts()
 SHOWN_CHARS = 80
@@ -52,12 +54,12 @@ def difference(original: str, proposal: str, facts: Facts) -> str:
 
 def parsed(text: str) -> ast.Module | None:
     """Return the tree of a text that compiles, indented or not."""
+    dedented = textwrap.dedent(text)
     try:
-        dedented = textwrap.dedent(text)
         compile(dedented, "<proposal>", "exec", dont_inherit=True)
-        return ast.parse(dedented)
-    except (SyntaxError, ValueError):
+    except UNPARSABLE:
         return None
+    return parsed_module(dedented)
 
 
 def nothing_async(old: ast.Module, new: ast.Module) -> str:

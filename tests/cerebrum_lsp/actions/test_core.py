@@ -12,7 +12,9 @@ from cerebrum_lsp.core.actions.edits import changes_between
 from cerebrum_lsp.core.actions.instructable import follows_instructions
 from cerebrum_lsp.core.actions.surroundings import surroundings, window_around
 from cerebrum_lsp.core.actions.values import TextChange
+from cerebrum_lsp.core.async_refactor.check import parsed as parsed_proposal
 from cerebrum_lsp.core.lines import split_lines
+from cerebrum_lsp.core.python_tree import parsed
 from orchestrator.wire import KnownModel, NodeStatus
 
 
@@ -89,6 +91,13 @@ def test_the_model_to_ask(
     nodes: list[NodeStatus], chosen: str | None, expected: str | None
 ) -> None:
     assert model_of(nodes, chosen) == expected
+
+
+@pytest.mark.parametrize("text", ["-" * 5000 + "1", "(" * 500, "x = \0", "def f(:"])
+def test_what_cannot_be_parsed_is_no_tree(text: str) -> None:
+    assert parsed(text) is None
+    assert parsed_proposal(text) is None
+    assert parsed("x = 1") is not None
 
 
 LINES = st.lists(st.sampled_from(["a\n", "b\n", "\n", "c\r\n", "d"]), max_size=12).map("".join)
