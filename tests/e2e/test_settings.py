@@ -119,7 +119,7 @@ async def test_the_model_that_is_selected_is_asked_for(
         assert "no-such-model" in refused["message"]
         assert (await client.command("cerebrum.selectModel", MODEL))["selected"] == MODEL
         assert await client.complete(CODE)
-        assert node.requests[-1].model == MODEL
+        assert node.asked[-1].model == MODEL
         with pytest.raises(JsonRpcException):
             await client.command("cerebrum.selectModel", 7)
 
@@ -214,4 +214,4 @@ async def test_a_menu_does_not_wait_and_gets_the_text_when_it_asks_again(
         while not found:
             found = list((await client.menu(1, 9)).items)
         assert found[0].insert_text == "answer()"
-        assert len(node.requests) == 1
+        assert len(node.asked) == 1

@@ -44,6 +44,11 @@ class FakeNode:
         self._cancelled: asyncio.Queue[InferenceRequest] = asyncio.Queue()
 
     @property
+    def asked(self) -> list[InferenceRequest]:
+        """The requests for an answer, without those to read a prompt ahead."""
+        return [each for each in self.requests if each.purpose == "answer"]
+
+    @property
     def url(self) -> str:
         """Its address; stays the same over a death."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"

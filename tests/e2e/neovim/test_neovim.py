@@ -143,11 +143,11 @@ async def test_typing_along_keeps_it(stage: Stage) -> None:
     editor = await stage.fresh()
     await editor.type("Godef g(first, second):<CR>")
     await editor.until_screen("compute(first, second)")
-    asked = len(stage.node.requests)
+    asked = len(stage.node.asked)
     for key in "value = com":
         await editor.type("<Space>" if key == " " else key)
         await editor.until_screen("value = compute(first, second)", "print(value)")
-    assert len(stage.node.requests) == asked
+    assert len(stage.node.asked) == asked
 
 
 async def test_typing_something_else_takes_it_away(stage: Stage) -> None:
@@ -229,12 +229,12 @@ async def test_settings_apply_without_a_restart(stage: Stage) -> None:
     editor = await stage.fresh()
     await editor.type(":Cerebrum disable<CR>")
     await editor.until_screen("completions are off")
-    asked = len(stage.node.requests)
+    asked = len(stage.node.asked)
     await editor.type("Godef g(first, second):<CR>")
     await editor.until_lua(f"({NEWEST}) == 'filtered:disabled'", "a refusal")
     await editor.type("<Esc>:Cerebrum why<CR>")
     await editor.until_screen("filtered:disabled")
-    assert len(stage.node.requests) == asked
+    assert len(stage.node.asked) == asked
     await editor.type(":quit<CR>")
     await editor.type(":Cerebrum enable<CR>")
     await editor.until_screen("completions are on")

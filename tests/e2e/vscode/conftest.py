@@ -118,7 +118,7 @@ async def first_steps(workplace: Workplace) -> None:
     await window.press("Control+b")  # more room for the pictures
     await window.open(workplace.server.workspace / "first.py", "first =")
     # VS Code adds ghost text to an editor some time after that has opened, and says not when.
-    while not workplace.node.requests:
+    while not workplace.node.asked:
         await window.type(" ")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(workplace.node.next_request(), 1)

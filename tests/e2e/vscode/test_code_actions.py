@@ -76,7 +76,7 @@ async def test_a_models_answer_is_seen_as_it_is_written_and_undo_restores_the_te
     pace.finish()
     await window.until_text(f"# Adds two numbers.\n{FUNCTION}")
     await expect(window.progress).to_have_count(0)
-    assert workplace.node.requests[-1].model == INSTRUCTED
+    assert workplace.node.asked[-1].model == INSTRUCTED
     await window.press("Control+z")
     await window.until_text(FUNCTION)
 
@@ -111,4 +111,4 @@ async def test_words_of_ones_own_reach_the_model(workplace: Workplace) -> None:
     await action.click()
     await window.answer("call them left and right")
     await window.until_text(changed)
-    assert "call them left and right" in json.dumps(node.requests[-1].model_dump())
+    assert "call them left and right" in json.dumps(node.asked[-1].model_dump())

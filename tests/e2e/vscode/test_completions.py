@@ -134,7 +134,7 @@ async def test_typing_along_keeps_the_text_while_it_grows(workplace: Workplace) 
     steps.finish()
     await window.until_ghost("\n".join(["al = 0", *LINES[1:]]))
     assert "" not in await window.watched_ghosts(), "it was there all the time"
-    asked = [each for each in workplace.node.requests if is_for("along.py", each)]
+    asked = [each for each in workplace.node.asked if is_for("along.py", each)]
     assert len(asked) == 1, "one generation served all of it"
     await window.press("Tab")
     await window.until_text("def add_up(items):\n    " + "\n".join(LINES))

@@ -152,10 +152,10 @@ async def test_a_model_is_selected_for_this_session_and_a_restart_forgets_it(
     await expect(window.entries.filter(has_text="fake-model")).to_contain_text("selected")
     await window.press("Escape")
     await window.open(workplace.server.workspace / "model.py", "value =")
-    asked = len(node.requests)
+    asked = len(node.asked)
     await window.type(" ")
     await window.until_ghost("hello world")
-    assert [each.model for each in node.requests[asked:]] == ["fake-model"]
+    assert [each.model for each in node.asked[asked:]] == ["fake-model"]
     before = daemons(workplace)
     await window.command("Cerebrum: Restart")
     await window.until_status("starting")
