@@ -9,9 +9,10 @@ from tree_sitter import Tree
 from orchestrator.retrieval.syntax import Definition, Import, Outline, outline, parse, update
 
 EXACT_BYTES = 100_000
-"""Up to this size a file with syntax errors is looked at as a whole (6 ms). Recovery from an error
-may change what stands far from the edit; in a larger file that shows after the next clean parse
-of its place only."""
+"""Up to this size a file with syntax errors is parsed and looked at as a whole (some 20 ms).
+Recovery from an error may change what stands far from the edit, and a parse that goes on from a
+tree with an error may keep that error (of a docstring that is being closed, say); in a larger file
+that shows after the next clean parse of its place only."""
 
 
 class Edit(NamedTuple):
@@ -64,8 +65,10 @@ def reparse(
     new_tree = parse(source, old.language, old_tree, stop)
     if new_tree is None:
         return Changed(text, None, _moved(old, spans))
-    has_error = new_tree.root_node.has_error or (tree is not None and tree.root_node.has_error)
     is_small = len(source) <= EXACT_BYTES
+    if old_tree is not None and is_small and new_tree.root_node.has_error:
+        new_tree = parse(source, old.language, stop=stop) or new_tree
+    has_error = new_tree.root_node.has_error or (tree is not None and tree.root_node.has_error)
     if old_tree is None or len(spans) != 1 or (has_error and is_small):
         return Changed(text, new_tree, outline(new_tree, old.language))
     widened = _widened(spans[0], old_tree, new_tree)

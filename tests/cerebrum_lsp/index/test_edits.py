@@ -1,6 +1,6 @@
 """Edits lead to what indexing the new text from scratch would give, and memory stays bounded."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cerebrum_lsp.core.index import Index, IndexLimits
@@ -23,7 +23,14 @@ PIECES = (
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 
 
+CLOSING = [  # a docstring's end, which a parse that goes on from the error before it does not see
+    (0, 0, "def f(a,\n      b):\n    '''Doc.'''\n    return a\n    \"\"\"import os\nimport os\n"),
+    (65, 8, '"""'),
+]
+
+
 @settings(max_examples=300, deadline=None)
+@example("", CLOSING)
 @given(TEXTS, st.lists(st.tuples(st.integers(0, 300), st.integers(0, 40), TEXTS), max_size=4))
 def test_edits_give_the_outline_of_the_new_text(
     text: str, edits: list[tuple[int, int, str]]
