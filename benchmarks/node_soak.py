@@ -15,7 +15,6 @@ status 1 when any of this does not hold.
 
 import argparse
 import asyncio
-import contextlib
 import os
 import random
 import signal
@@ -110,12 +109,20 @@ async def one_request(node: NodeProcess, chance: random.Random, tally: Tally) ->
 
 
 async def kill_engine(node: NodeProcess, tally: Tally) -> None:
-    """Kill the engine as the kernel does when memory runs out."""
-    pid = (await node.stats()).engine_pid
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
+    """Kill the engine as the kernel does when memory runs out; one that restarts is waited for."""
+
+    async def is_killed() -> bool:
+        pid = (await node.stats()).engine_pid
+        if pid is None:
+            return False
+        try:
             os.kill(pid, signal.SIGKILL)
-            tally.kills += 1
+        except ProcessLookupError:
+            return False
+        return True
+
+    await until(is_killed)
+    tally.kills += 1
 
 
 async def weather(
