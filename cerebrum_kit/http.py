@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -42,13 +42,18 @@ def _plain(code: str, message: str, status: int) -> JSONResponse:
     return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
 
 
+def words_of(error: Mapping[str, object]) -> str:
+    """Return one of pydantic's errors in words; before ours it puts the exception's name."""
+    return str(error.get("msg")).removeprefix("Value error, ")
+
+
 def describe_validation(errors: Sequence[object]) -> str:
     """Say what is wrong and where, without repeating what was sent: it may be source code."""
     parts = []
     for error in errors[:5]:
         if isinstance(error, dict):
             where = ".".join(str(step) for step in error.get("loc", ()) if step != "body")
-            words = str(error.get("msg")).removeprefix("Value error, ")
+            words = words_of(error)
             parts.append(f"{where}: {words}" if where else words)
     return "; ".join(parts) or "the request could not be understood"
 

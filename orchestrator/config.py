@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from cerebrum_kit.http import words_of
 from orchestrator.errors import ConfigError
 from orchestrator.node_config import Key, NodeConfig
 from orchestrator.wire import DEFAULT_PORT, Mode, Tier
@@ -278,7 +279,5 @@ def fault(error: Any) -> str:
 
 
 def words(error: Any) -> str:
-    """Return one of pydantic's errors in words; before ours it puts the exception's name."""
-    if error["type"] == "extra_forbidden":
-        return "there is no such setting"
-    return str(error["msg"]).removeprefix("Value error, ")
+    """Return one of pydantic's errors in words, as they fit a setting."""
+    return "there is no such setting" if error["type"] == "extra_forbidden" else words_of(error)

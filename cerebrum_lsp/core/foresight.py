@@ -97,7 +97,7 @@ class Foresight:
         self._due_at: float | None = None
         self._working = 0
         self._edited_at: float | None = None
-        self._refusals = 0
+        self._alone_s = 0.0
         self._left_alone_until = 0.0
 
     def next_at(self) -> float | None:
@@ -148,12 +148,12 @@ class Foresight:
             return []
         self.has_worked = ending != "refused"
         if ending == "read":
-            self._refusals = 0
+            self._alone_s = 0.0
             return self._over(now)
         if ending == "refused":
             first_s, most_s = LEFT_ALONE_S
-            self._left_alone_until = now + min(most_s, first_s * 2**self._refusals)
-            self._refusals += 1
+            alone_s = min(most_s, max(first_s, 2 * self._alone_s))
+            self._left_alone_until, self._alone_s = now + alone_s, alone_s
         self._leave()
         return []
 

@@ -147,14 +147,6 @@ class ModuleView:
             if other is not cls and cls in self.ancestors(other):
                 yield other
 
-    def has_outside_base(self, cls: Class) -> bool:
-        """Whether the class inherits from something that isn't defined here."""
-        return any(
-            base not in self.classes and base not in ("object", "abc.ABC", "typing.Generic")
-            for ancestor in self.ancestors(cls)
-            for base in ancestor.bases
-        )
-
     def methods(self, cls: Class, name: str) -> list[Function]:
         """Return what a method call may reach: the inherited definition and its overrides."""
         own = [a.methods[name] for a in self.ancestors(cls) if name in a.methods][:1]
