@@ -43,6 +43,15 @@ class Pool:
 
         await eventually(holds, f"{busy} busy slots")
 
+    async def until_counted(self, **counts: int) -> None:
+        """Wait until the node's own counts are these: it counts an end after its slot is free."""
+
+        async def holds() -> bool:
+            stats = await self.node_stats()
+            return {name: getattr(stats, name) for name in counts} == counts
+
+        await eventually(holds, f"a count of {counts}")
+
     @property
     def engine_pid(self) -> int:
         """The engine's process id."""

@@ -15,7 +15,7 @@ SOURCE_BYTES = 600
 BEGIN_LINES = 30
 LOCAL_KINDS = frozenset({"function", "method"})
 """A definition whose parent is one of these is local, unless it is a field (`self.x`)."""
-WORD = re.compile(r"[A-Za-z_]\w{2,}")
+WORD = re.compile(r"\b[A-Za-z_]\w{2,}")
 
 
 class Place(NamedTuple):

@@ -9,7 +9,7 @@ from enum import Enum
 from cerebrum_lsp.core.index import Index
 from orchestrator.retrieval.syntax import Import, Outline, language_of, outline
 
-WORD = re.compile(r"[A-Za-z_]\w*")
+WORD = re.compile(r"\b[A-Za-z_]\w*")
 ATTRIBUTE = re.compile(r"\.\s*([A-Za-z_]\w*)")
 CALLABLE_HEAD = re.compile(r"\b(?:def|function|func|fn|fun|sub)\s+(?:\([^)]*\)\s*)?([A-Za-z_]\w*)")
 CLASS_HEAD = re.compile(
