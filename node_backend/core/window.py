@@ -95,9 +95,9 @@ def _files_within(
     kept: list[File] = []
     for file in files:
         without = len(assemble(marks, replace(bare, files=(*kept, File(())))))
-        free = max(0, limit - without)
+        free = limit - without  # below 0: not even its markers fit
         if len(file.tokens) > free:
-            rest = keep_start(file.tokens, free, step)
+            rest = keep_start(file.tokens, max(0, free), step)
             return (*kept, File(rest)) if rest else tuple(kept)
         kept.append(file)
     return tuple(kept)

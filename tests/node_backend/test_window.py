@@ -1,7 +1,7 @@
 """What is cut when a prompt is longer than the context, and that cuts move in steps."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from node_backend.core.fim import File, FimParts, FimTokens, assemble
@@ -132,6 +132,7 @@ def test_text_is_capped_before_it_is_tokenised() -> None:
 TOKENS = st.integers(0, 60).map(lambda count: run(0, count))
 
 
+@example(prefix=(), suffix=(), files=(File(()),), limit=MARKERS)  # its markers alone don't fit
 @given(
     prefix=TOKENS,
     suffix=TOKENS,
