@@ -43,6 +43,7 @@ class Worker:
         self._idle_s = idle_s
         self._turn = asyncio.Lock()
         self._process: Process | None = None
+        self._killed: Process | None = None
         self._idle: asyncio.TimerHandle | None = None
 
     @property
@@ -59,6 +60,7 @@ class Worker:
             self._stop_waiting()
             try:
                 async with asyncio.timeout(self._timeout_s):
+                    await self._until_gone()
                     process = self._process = self._process or await _start()
                     is_well, answer = await _exchange(process, (function, args, kwargs))
             except TimeoutError:
@@ -79,10 +81,8 @@ class Worker:
     async def close(self) -> None:
         """End the process; returns when it is gone."""
         self._stop_waiting()
-        if self._process is not None:
-            process = self._process
-            self._kill()
-            await process.wait()
+        self._kill()
+        await self._until_gone()
 
     def _stop_waiting(self) -> None:
         if self._idle is not None:
@@ -93,7 +93,13 @@ class Worker:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            self._process = None
+            self._process, self._killed = None, self._process
+
+    async def _until_gone(self) -> None:
+        """Wait for the end of the process that was killed last, if it has not come yet."""
+        if self._killed is not None:
+            await self._killed.wait()
+            self._killed = None
 
 
 async def _start() -> Process:

@@ -6,12 +6,18 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cerebrum_lsp.actions.worker import Worker, WorkFailedError
 from tests.e2e.processes import eventually, kill, until_gone
 
 LONG_S = 600.0
+
+
+def children() -> set[int]:
+    """Return this process's children, those that have ended but were not waited for among them."""
+    return {child.pid for child in psutil.Process().children()}
 
 
 @pytest.fixture
@@ -37,6 +43,7 @@ async def test_what_a_function_raises_is_told_without_its_words(worker: Worker) 
 
 
 async def test_what_takes_too_long_is_ended_and_the_next_call_works() -> None:
+    before = children()
     worker = Worker(timeout_s=0.5)
     try:
         with pytest.raises(WorkFailedError, match="longer than"):
@@ -44,6 +51,7 @@ async def test_what_takes_too_long_is_ended_and_the_next_call_works() -> None:
         assert worker.pid is None
     finally:
         await worker.close()
+    assert children() == before, "who closes it waits until the process is gone"
 
 
 async def test_a_cancelled_call_ends_its_process(worker: Worker) -> None:
