@@ -35,12 +35,27 @@ async function run([program = "", ...argv]: readonly string[]): Promise<boolean>
   const execution = new vscode.ProcessExecution(program, argv);
   const task = new vscode.Task({ type: "cerebrum" }, vscode.TaskScope.Global, "install the daemon", "Cerebrum", execution);
   task.presentationOptions = { reveal: vscode.TaskRevealKind.Always, clear: false };
-  const started = await vscode.tasks.executeTask(task);
-  return new Promise((resolve) => {
-    const ended = vscode.tasks.onDidEndTaskProcess((event) => {
-      if (event.execution !== started) return;
-      ended.dispose();
-      resolve(event.exitCode === 0);
-    });
-  });
+  return (await exitStatus(task)) === 0;
+}
+
+/** Runs a task to its end, which may come before its start is told; undefined if it never ran. */
+async function exitStatus(task: vscode.Task): Promise<number | undefined> {
+  const statuses = new Map<vscode.TaskExecution, number | undefined>();
+  const ended = new Set<vscode.TaskExecution>();
+  const news = new vscode.EventEmitter<void>();
+  const listeners = [
+    vscode.tasks.onDidEndTaskProcess(({ execution, exitCode }) => statuses.set(execution, exitCode)),
+    vscode.tasks.onDidEndTask(({ execution }) => {
+      ended.add(execution);
+      news.fire();
+    }),
+    news,
+  ];
+  try {
+    const started = await vscode.tasks.executeTask(task);
+    while (!ended.has(started)) await new Promise<void>((resolve) => news.event(resolve));
+    return statuses.get(started);
+  } finally {
+    for (const listener of listeners) listener.dispose();
+  }
 }

@@ -116,10 +116,18 @@ async def first_steps(workplace: Workplace) -> None:
     await window.answer(workplace.orchestrator.key)
     await window.until_status("Cerebrum$")
     await window.press("Control+b")  # more room for the pictures
-    await window.open(workplace.server.workspace / "first.py", "first =")
-    # VS Code adds ghost text to an editor some time after that has opened, and says not when.
-    while not workplace.node.asked:
-        await window.type(" ")
+    await open_first(workplace)
+
+
+async def open_first(workplace: Workplace) -> None:
+    """Open a new window's first file; return when VS Code asks for completions in it.
+
+    It adds ghost text to an editor some time after that has opened, and says not when.
+    """
+    asked = len(workplace.node.asked)
+    await workplace.window.open(workplace.server.workspace / "first.py", "first =")
+    while len(workplace.node.asked) == asked:
+        await workplace.window.type(" ")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(workplace.node.next_request(), 1)
 
