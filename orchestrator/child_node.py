@@ -12,8 +12,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 from cerebrum_kit.child import ChildFailedError, ChildSpec
+from cerebrum_kit.connection import HttpError
 from cerebrum_kit.supervisor import Supervisor
-from orchestrator.connection import HttpError
 from orchestrator.errors import NoNodeError
 from orchestrator.members import Member, Observation
 from orchestrator.node_config import NodeConfig

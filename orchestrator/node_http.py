@@ -1,7 +1,5 @@
-"""HTTP to the nodes: one connection pool for all of them, each connection as in `connection.py`."""
+"""HTTP to the nodes: one pool of connections for all of them."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,13 +7,16 @@ from pathlib import Path
 from ssl import SSLCertVerificationError, SSLContext, create_default_context
 from urllib.parse import SplitResult, urlsplit
 
-from orchestrator.connection import Connection, HttpError, StaleError
+from cerebrum_kit.connection import (
+    Connection,
+    Connections,
+    NotConnectedError,
+    Origin,
+    request_bytes,
+)
 
 KEPT_PER_NODE = 64  # as many streams as one orchestrator is asked to carry
-
-
-class NotConnectedError(HttpError):
-    """There was no connection in the first place."""
+PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,19 @@ class NodeHttp:
 
     def __init__(self, connect_timeout_s: float, ca: Path | None = None) -> None:
         self._connect_timeout_s = connect_timeout_s
-        self._kept: dict[str, list[Connection]] = {}
+        self._connections = Connections(KEPT_PER_NODE)
         self.trust(ca)
 
     def trust(self, ca: Path | None) -> None:
         """Let `ca` vouch for nodes, for all connections to come."""
-        self._ca = ca
-        self._tls: SSLContext | None = None
+
+        def trusted() -> SSLContext:
+            tls = create_default_context()
+            if ca is not None:
+                tls.load_verify_locations(ca)
+            return tls
+
+        self._connections.trust(trusted)
 
     async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
         """Ask for something small. Raises HttpError."""
@@ -61,95 +68,44 @@ class NodeHttp:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        for kept in self._kept.values():
-            for connection in kept:
-                connection.close()
-        self._kept.clear()
+        self._connections.close()
 
     @asynccontextmanager
     async def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes
     ) -> AsyncIterator[Connection]:
-        to = _parsed(url)
+        to, origin = _parsed(url)
         request = _request(method, to, headers, content)
-        connection = await self._asked(to, request)
+        connection = await self._asked(origin, request)
         try:
             yield connection
         finally:
-            kept = self._kept.setdefault(_origin(to), [])
-            if connection.is_reusable and len(kept) < KEPT_PER_NODE:
-                kept.append(connection)
-            else:
-                connection.close()
+            self._connections.give_back(origin, connection)
 
-    async def _asked(self, to: SplitResult, request: bytes) -> Connection:
-        """Return a connection on which the head of the answer has come.
-
-        One that was kept may have been closed meanwhile: the request then goes over another one.
-        """
-        while (kept := self._take(to)) is not None:
-            with contextlib.suppress(StaleError):
-                await kept.ask(request)
-                return kept
-        connection = await self._connect(to)
-        await connection.ask(request)
-        return connection
-
-    def _take(self, to: SplitResult) -> Connection | None:
-        """Return the connection that was used last, of those that still live."""
-        kept = self._kept.get(_origin(to), [])
-        while kept:
-            connection = kept.pop()
-            if connection.is_alive:
-                return connection
-            connection.close()
-        return None
-
-    async def _connect(self, to: SplitResult) -> Connection:
-        loop = asyncio.get_running_loop()
+    async def _asked(self, origin: Origin, request: bytes) -> Connection:
         try:
-            tls = self._tls_context() if to.scheme == "https" else None
-            host, port = to.hostname or "", to.port or (443 if tls else 80)
-            async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await loop.create_connection(Connection, host, port, ssl=tls)
-        except TimeoutError:
-            raise NotConnectedError("no answer") from None
-        except SSLCertVerificationError as error:
-            raise NotConnectedError(
-                f"nobody who is trusted vouches for its certificate ({error.verify_message}); "
-                "`node_ca` names a file of those who do"
-            ) from error
-        except (OSError, ValueError) as error:  # a port or a name may be none
-            raise NotConnectedError(str(error)) from error
-        return connection
-
-    def _tls_context(self) -> SSLContext:
-        if self._tls is None:
-            self._tls = create_default_context()
-            if self._ca is not None:
-                self._tls.load_verify_locations(self._ca)
-        return self._tls
+            return await self._connections.ask(origin, request, self._connect_timeout_s)
+        except NotConnectedError as error:
+            if isinstance(error.__cause__, SSLCertVerificationError):
+                raise NotConnectedError(
+                    "nobody who is trusted vouches for its certificate "
+                    f"({error.__cause__.verify_message}); `node_ca` names a file of those who do"
+                ) from error
+            raise
 
 
-def _parsed(url: str) -> SplitResult:
+def _parsed(url: str) -> tuple[SplitResult, Origin]:
     try:
-        return urlsplit(url)
-    except ValueError as error:  # an address may be none
+        to = urlsplit(url)
+        return to, Origin(to.scheme, to.hostname or "", to.port or PORTS.get(to.scheme, 80))
+    except ValueError as error:  # an address may be none, or its port
         raise NotConnectedError(str(error)) from error
 
 
-def _origin(to: SplitResult) -> str:
-    return f"{to.scheme}://{to.netloc}"
-
-
 def _request(method: str, to: SplitResult, headers: Mapping[str, str], content: bytes) -> bytes:
-    """Return a request as it goes over the wire, head and body in one piece."""
-    lines = [
-        f"{method} {to.path or '/'} HTTP/1.1",
-        f"Host: {to.netloc.rpartition('@')[2]}",
-        f"Content-Length: {len(content)}",
-        *(f"{name}: {value}" for name, value in headers.items()),
-    ]
-    if any("\r" in line or "\n" in line for line in lines):
-        raise NotConnectedError("its address or its key has a line break in it")
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace") + content
+    all_headers = {
+        "Host": to.netloc.rpartition("@")[2],
+        "Content-Length": str(len(content)),
+        **headers,
+    }
+    return request_bytes(method, to.path or "/", all_headers.items(), content)

@@ -10,10 +10,10 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from cerebrum_kit.connection import Connection, HttpError, NotConnectedError
 from cerebrum_kit.errors import CerebrumError, InvalidRequestError, TooLargeError
 from cerebrum_kit.wire import ErrorBody, ErrorDetail, ProgressEvent, StreamError, TokenEvent
 from node_backend.wire import DoneEvent, Health, InferenceRequest, ModelInfo, ModelList
-from orchestrator.connection import Connection, HttpError
 from orchestrator.core.event_stream import EventStream
 from orchestrator.core.prediction import Allowance
 from orchestrator.errors import (
@@ -24,7 +24,7 @@ from orchestrator.errors import (
     NodeUnreachableError,
     UnknownModelError,
 )
-from orchestrator.node_http import Answer, NodeHttp, NotConnectedError
+from orchestrator.node_http import Answer, NodeHttp
 
 LAST_BYTES_S = 0.25  # after the last event: the rest of the body, so that the connection can stay
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from orchestrator.connection import MOST_AHEAD_BYTES, HttpError
-from orchestrator.node_http import NodeHttp, NotConnectedError
+from cerebrum_kit.connection import MOST_AHEAD_BYTES, HttpError, NotConnectedError
+from orchestrator.node_http import NodeHttp
 
 WAIT_S = 15.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

@@ -1,23 +1,31 @@
-"""One HTTP connection to a node; HTTP itself is httptools' affair.
+"""HTTP connections of our own, for where milliseconds count; HTTP itself is httptools' affair.
 
-Between a node's bytes and their reader stands nothing but the parser. A general client library has
-a dozen layers there, and after a pause the processor must fetch each of them from memory: they were
-a third of what an orchestrator added to a first token (`benchmarks/overhead.py`).
+Between the other side's bytes and their reader stands nothing but the parser, and a request leaves
+in one piece. A general client library has a dozen layers there, and after a pause the processor
+must fetch each of them from memory: they were a third of what an orchestrator added to a first
+token (`benchmarks/overhead.py`), and half of what a daemon did.
 """
 
 import asyncio
+import contextlib
 import time
-from typing import cast
+from collections.abc import Callable, Iterable
+from ssl import SSLContext, create_default_context
+from typing import NamedTuple, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 KEPT_S = 60.0  # a router on the way may have forgotten an older one, and would not say so
-MOST_AHEAD_BYTES = 262_144  # that a node may be ahead of whoever reads its answer
+MOST_AHEAD_BYTES = 262_144  # that the other side may be ahead of whoever reads its answer
 FIRST_FINAL_STATUS = 200  # what is below announces another answer
 
 
 class HttpError(Exception):
     """The connection broke, or what came over it was no HTTP."""
+
+
+class NotConnectedError(HttpError):
+    """There was no connection in the first place."""
 
 
 class StaleError(HttpError):
@@ -91,7 +99,7 @@ class Connection(asyncio.Protocol):
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Let go at once: a node that works for this connection is to notice now."""
+        """Let go at once: who works for this connection is to notice now."""
         self._transport.abort()
 
     async def _more(self) -> None:
@@ -155,3 +163,104 @@ class Connection(asyncio.Protocol):
         """Take note of the end."""
         if self._has_head:
             self._is_over, self._idle_since = True, time.monotonic()
+
+
+class Origin(NamedTuple):
+    """Where connections lead to."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Connections:
+    """Connections to any number of origins, kept for the next request. Never through a proxy.
+
+    `tls` returns what is trusted; it is asked at the first connection that wants it.
+    """
+
+    def __init__(
+        self, most_kept: int, tls: Callable[[], SSLContext] = create_default_context
+    ) -> None:
+        """Keep at most `most_kept` connections to each origin."""
+        self._most_kept = most_kept
+        self._kept: dict[Origin, list[Connection]] = {}
+        self.trust(tls)
+
+    def trust(self, tls: Callable[[], SSLContext]) -> None:
+        """Let something else be trusted, for all connections to come."""
+        self._make_tls = tls
+        self._tls: SSLContext | None = None
+
+    async def ask(
+        self, origin: Origin, request: bytes, connect_timeout_s: float | None
+    ) -> Connection:
+        """Return a connection on which the head of the answer has come. Raises HttpError.
+
+        One that was kept may have been closed meanwhile: the request then goes over another one.
+        Who asks gives it back.
+        """
+        while (kept := self._take(origin)) is not None:
+            with contextlib.suppress(StaleError):
+                await kept.ask(request)
+                return kept
+        connection = await self._connect(origin, connect_timeout_s)
+        await connection.ask(request)
+        return connection
+
+    def give_back(self, origin: Origin, connection: Connection) -> None:
+        """Keep a connection whose answer has been read; close one that is left before its end."""
+        kept = self._kept.setdefault(origin, [])
+        if connection.is_reusable and len(kept) < self._most_kept:
+            kept.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        for kept in self._kept.values():
+            for connection in kept:
+                connection.close()
+        self._kept.clear()
+
+    def _take(self, origin: Origin) -> Connection | None:
+        """Return the connection that was used last, of those that still live."""
+        kept = self._kept.get(origin, [])
+        while kept:
+            connection = kept.pop()
+            if connection.is_alive:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self, origin: Origin, timeout_s: float | None) -> Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            tls = self._context() if origin.scheme == "https" else None
+            async with asyncio.timeout(timeout_s):
+                _, connection = await loop.create_connection(
+                    Connection, origin.host, origin.port, ssl=tls
+                )
+        except TimeoutError:
+            raise NotConnectedError("no answer") from None
+        except (OSError, ValueError) as error:  # a name may be none
+            raise NotConnectedError(str(error)) from error
+        return connection
+
+    def _context(self) -> SSLContext:
+        if self._tls is None:
+            self._tls = self._make_tls()
+        return self._tls
+
+
+def request_bytes(
+    method: str, target: str, headers: Iterable[tuple[str, str]], content: bytes
+) -> bytes:
+    """Return a request as it goes over the wire, head and body in one piece.
+
+    Raises NotConnectedError for what would be another request than the one that is meant.
+    """
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise NotConnectedError("its address or its key has a line break in it")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace") + content
