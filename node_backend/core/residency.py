@@ -168,9 +168,12 @@ class Residency(Generic[M]):
             raise ValueError(f"ticket {ticket} is already here")
 
     def _has_place(self, model: M) -> bool:
-        """Whether a slot of a model is idle, or is about to be: a spare ticket has it."""
-        is_full = self._residents[model].slots.is_full
-        return not is_full or model in self._spare.values()
+        """Whether a slot of a model is idle, or is about to be, and nobody waits for it.
+
+        What a spare ticket holds is about to be.
+        """
+        waiting = sum(each.wanted.model == model for each in self._waiting.values())
+        return self.active_on(model) + waiting < self.limits.slots
 
     def _settle(self, at: Moment) -> list[Action[M]]:
         actions: list[Action[M]] = []

@@ -22,11 +22,6 @@ class Slots:
         """Tickets that hold a slot."""
         return len(self._held)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no slot is idle."""
-        return not self._idle
-
     def take(self, ticket: Ticket, key: str | None) -> Slot | None:
         """Give an idle slot to `ticket`, if there is one; the same `key` prefers the same slot."""
         if not self._idle:

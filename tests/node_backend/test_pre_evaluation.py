@@ -142,8 +142,8 @@ async def test_cleaning_up_does_not_wait_for_it() -> None:
         assert ending(await ahead).finish_reason == "cancelled"
 
 
-def residency() -> Residency[str]:
-    idle = Residency[str](Limits(slots=1, queue=2, idle_unload_s=60.0))
+def residency(queue: int = 2) -> Residency[str]:
+    idle = Residency[str](Limits(slots=1, queue=queue, idle_unload_s=60.0))
     idle.ask(1, Wanted("a"), None, at(0))
     idle.loaded("a", at(0))
     idle.leave(1, at(0))
@@ -167,3 +167,12 @@ def test_whoever_asks_for_another_model_ends_it_too() -> None:
     assert idle.ask_spare(3, "a", None) == Refused("busy")
     assert idle.ask(4, Wanted("b"), None, at(1)) == [Yield(2)]
     assert idle.leave(2, at(1)) == [Unload("a")]
+
+
+def test_one_waits_for_its_slot_where_nobody_else_may_wait() -> None:
+    idle = residency(queue=0)
+    assert idle.ask_spare(2, "a", None) == Grant(2, 0)
+    assert idle.ask(3, Wanted("a"), None, at(1)) == [Yield(2)]
+    assert idle.is_full
+    assert idle.ask(4, Wanted("a"), None, at(1)) == Refused("busy")
+    assert idle.leave(2, at(1)) == [Grant(3, 0)]

@@ -154,8 +154,9 @@ class ResidencyMachine(RuleBasedStateMachine):
         self.waiting[ticket], self.keys[ticket] = model, key
         match self.residency.ask(ticket, wanted, key, self.moment()):
             case Refused(reason):
-                assert (reason, waiting) == ("busy", 6)
                 del self.waiting[ticket]
+                assert reason == "busy"
+                assert waiting >= 6
             case actions:
                 self.carry_out(actions)
 
@@ -255,6 +256,10 @@ class ResidencyMachine(RuleBasedStateMachine):
             slots = {slot for used, slot in holders if used == model}
             is_made_way_for = any(used == model for used, _ in self.spare.values())
             assert slots == {0, 1} or is_made_way_for
+
+    @invariant()
+    def beyond_the_queue_only_those_wait_whose_slot_is_about_to_be_free(self) -> None:
+        assert len(self.waiting) <= 6 + 2 * 2
 
     @invariant()
     def what_is_spare_makes_way_for_everybody(self) -> None:

@@ -9,7 +9,6 @@ from node_backend.core.slots import Slots
 def test_slots_are_given_until_none_is_idle() -> None:
     slots = Slots(2)
     assert [slots.take(ticket, None) for ticket in range(3)] == [0, 1, None]
-    assert slots.is_full
 
 
 def test_a_slot_that_was_given_back_is_given_again() -> None:
@@ -83,7 +82,6 @@ class SlotsMachine(RuleBasedStateMachine):
     @invariant()
     def the_counts_agree(self) -> None:
         assert self.slots.active == len(self.held)
-        assert self.slots.is_full == (len(self.held) == 3)
 
 
 TestSlotsMachine = SlotsMachine.TestCase
