@@ -7,6 +7,7 @@ something async, becomes async; so do those that await it.
 import ast
 
 from cerebrum_lsp.core.async_refactor.module_view import Function, dotted_name
+from cerebrum_lsp.core.async_refactor.obstacles import body_obstacle
 from cerebrum_lsp.core.async_refactor.oracle import Oracle
 from cerebrum_lsp.core.async_refactor.replacements import RENAMED, REQUESTS_FUNCTIONS, TO_THREAD
 from cerebrum_lsp.core.async_refactor.vocabulary import CALLABLE_DUNDERS, RENAMED_DUNDERS
@@ -23,7 +24,9 @@ def find_reached(oracle: Oracle) -> None:
 
 
 def may_be_async(function: Function) -> bool:
-    """Whether a function may be async under its name and decorators."""
+    """Whether a function may be async with its body, under its name and decorators."""
+    if body_obstacle(function):
+        return False
     name = function.name
     if name.startswith("__") and name.endswith("__"):
         return name in RENAMED_DUNDERS or name in CALLABLE_DUNDERS

@@ -4,7 +4,7 @@ import ast
 import textwrap
 import warnings
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cerebrum_lsp.core.async_refactor import (
@@ -126,6 +126,9 @@ def is_python(text: str) -> bool:
     return True
 
 
+INNER_GENERATOR_THAT_RETURNS = function(
+    ["def inner(a):\n    yield a\n    for x in link.rows():\n        return a"]
+)
 functions = st.lists(statements(), min_size=1, max_size=4).map(function).filter(is_python)
 requests = st.builds(
     Request,
@@ -143,6 +146,7 @@ def target_of(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
     )
 
 
+@example(INNER_GENERATOR_THAT_RETURNS, Request(HEAD.count("\n") + 1, Callees.CONVERTIBLE))
 @settings(deadline=None)
 @given(functions, requests)
 def test_an_answer_compiles_and_is_the_original_but_for_async(body: str, request: Request) -> None:
