@@ -1,5 +1,6 @@
 """Failover on real nodes with the bundled model: one of two is killed, the caller goes on."""
 
+import asyncio
 import contextlib
 import json
 import time
@@ -26,6 +27,8 @@ PROMPT = (
 )
 ENOUGH_TO_BE_LATE = 22  # first tokens of a node, before one of them can be called late
 REFILLS_BUDGET = 20  # requests, for each that may be asked twice
+HEDGES_TRIED = 5
+ANSWERED_WITHIN_S = 5.0
 ASK: dict[str, object] = {"prompt": PROMPT, "max_tokens": 400, "temperature": 0.0, "stream": True}
 
 
@@ -165,39 +168,61 @@ async def test_killing_the_node_before_the_first_token_is_not_noticed(
         assert [event["done"] for event in told if "done" in event] == [True]
 
 
+@pytest.mark.timeout(150)
 async def test_loser_of_a_hedge_frees_its_slot_at_once(tmp_path: Path, slow_model: Path) -> None:
     """The first node's engine stands still until the second one has answered."""
     async with pair(tmp_path, slow_model) as both:
         await both.warm_up()
-        served: Counter[str] = Counter()
-        hedged = unhedged = 0  # one that is late by itself takes what may be asked twice
-        while max(served.values(), default=0) < ENOUGH_TO_BE_LATE or unhedged < REFILLS_BUDGET:
-            prompt = f"x = {served.total()}\n"
-            async with both.stream(prompt=prompt, max_tokens=4) as events:
-                served[[event async for event in events][-1]["node"]] += 1
-            before, hedged = hedged, await both.hedged_total()
-            unhedged = unhedged + 1 if hedged == before else 0
-        [(loser, _)] = served.most_common(1)
-        winner = next(name for name in both.nodes if name != loser)
-        engine = both.engine(loser)
-        while True:  # until it is the turn of the one of which it is known when it is late
-            async with both.stream(prompt=f"z = {served.total()}\n" * 20) as events:
-                if (await anext(events))["node"] != loser:
-                    served.update([loser])
-                    continue
-                engine.suspend()
-                try:
-                    first = await anext(event async for event in events if "token" in event)
-                finally:
-                    engine.resume()
-                freed_ms = await both.until_free(loser)
-                rest = [event async for event in events]
-            break
-        assert first["token"]
-        assert rest[-1]["node"] == winner
-        assert await both.hedged_total() == hedged + 1
+        for _ in range(HEDGES_TRIED):
+            loser = await until_known_and_affordable(both)
+            freed_ms = await hedge(both, loser)
+            if freed_ms is not None:
+                break
         # 100 ms is the aim, on a quiet machine; others compute on this one.
+        assert freed_ms is not None, "no hedge was won"
         assert freed_ms < 1000, f"the loser's slot was free after {freed_ms:.0f} ms"
+
+
+async def until_known_and_affordable(both: Pair) -> str:
+    """Ask until one may be asked twice; return the node of which it is known when it is late."""
+    served: Counter[str] = Counter()
+    hedged = await both.hedged_total()
+    unhedged = 0  # one that is late by itself takes what may be asked twice
+    while max(served.values(), default=0) < ENOUGH_TO_BE_LATE or unhedged < REFILLS_BUDGET:
+        async with both.stream(prompt=f"x = {served.total()}\n", max_tokens=4) as events:
+            served[[event async for event in events][-1]["node"]] += 1
+        before, hedged = hedged, await both.hedged_total()
+        unhedged = unhedged + 1 if hedged == before else 0
+    return served.most_common(1)[0][0]
+
+
+async def hedge(both: Pair, loser: str) -> float | None:
+    """Let a node be late; return after how many milliseconds it was free when it had lost.
+
+    None where it was not: it had no turn, its answer was there too soon, or the other one was not
+    idle just then.
+    """
+    engine, before = both.engine(loser), await both.hedged_total()
+    for turn in range(REFILLS_BUDGET):
+        async with both.stream(prompt=f"z = {turn}\n" * 20) as events:
+            if (await anext(events))["node"] != loser:
+                continue
+            engine.suspend()
+            try:
+                tokens = (event async for event in events if "token" in event)
+                async with asyncio.timeout(ANSWERED_WITHIN_S):
+                    assert (await anext(tokens))["token"]
+            except TimeoutError:
+                return None
+            finally:
+                engine.resume()
+            freed_ms = await both.until_free(loser)
+            rest = [event async for event in events]
+        if await both.hedged_total() == before:
+            return None
+        assert rest[-1]["node"] != loser
+        return freed_ms
+    return None
 
 
 async def test_node_that_is_killed_is_no_loss_to_those_who_ask_next(tmp_path: Path) -> None:
