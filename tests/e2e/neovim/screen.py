@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import sys
+import warnings
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +62,10 @@ class Neovim:
         with contextlib.suppress(OSError, EOFError):
             await self._call(self._api.close)
         self._thread.shutdown()
+        self._api = None
+        with warnings.catch_warnings():  # the library leaves its pipes to the collector
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     async def lua(self, code: str, *arguments: object) -> Any:
         """Run Lua, which sees its arguments as `...`."""
