@@ -28,10 +28,11 @@ layers: $(STAMP)
 	$(BIN)/lint-imports
 
 # Many tests wait more than they compute, so that three run beside each other even on two cores.
+# Those that install something from the package index run with `make test-vscode` only.
 unit: $(STAMP)
 	@$(BIN)/python -m tests.e2e.editors --in-background
 	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not alone"
-	$(BIN)/pytest -m alone
+	$(BIN)/pytest -m "alone and not index"
 
 format: $(STAMP) ## write what `make lint` would complain about
 	$(BIN)/ruff check --fix .

@@ -33,6 +33,7 @@ def index(tmp_path: Path) -> dict[str, str]:
     return {"PIP_CACHE_DIR": cache, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
 
 
+@pytest.mark.index
 async def test_a_missing_daemon_is_offered_and_installed_and_completes(
     found: Programs,
     browser: Browser,
