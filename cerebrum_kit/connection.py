@@ -3,7 +3,7 @@
 Between the other side's bytes and their reader stands nothing but the parser, and a request leaves
 in one piece. A general client library has a dozen layers there, and after a pause the processor
 must fetch each of them from memory: they were a third of what an orchestrator added to a first
-token (`benchmarks/overhead.py`), and half of what a daemon did.
+token (`benchmarks/overhead.py`).
 """
 
 import asyncio
@@ -172,6 +172,11 @@ class Origin(NamedTuple):
     host: str
     port: int
 
+    @classmethod
+    def of(cls, scheme: str, host: str, port: int | None) -> "Origin":
+        """Return an origin, with the scheme's own port where none is named."""
+        return cls(scheme, host, port or (443 if scheme == "https" else 80))
+
 
 class Connections:
     """Connections to any number of origins, kept for the next request. Never through a proxy.
@@ -256,11 +261,15 @@ class Connections:
 def request_bytes(
     method: str, target: str, headers: Iterable[tuple[str, str]], content: bytes
 ) -> bytes:
-    """Return a request as it goes over the wire, head and body in one piece.
+    """Return a request as it goes over the wire, head and body in one piece, its length told.
 
     Raises NotConnectedError for what would be another request than the one that is meant.
     """
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in headers),
+        f"Content-Length: {len(content)}",
+    ]
     if any("\r" in line or "\n" in line for line in lines):
         raise NotConnectedError("its address or its key has a line break in it")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace") + content

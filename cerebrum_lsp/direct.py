@@ -97,12 +97,11 @@ def _bytes(request: httpx.Request, content: bytes) -> bytes:
     """Return a request in one piece, whose length is known whatever it was made from."""
     framing = {"content-length", "transfer-encoding"}
     headers = [each for each in request.headers.multi_items() if each[0] not in framing]
-    headers.append(("content-length", str(len(content))))
     return request_bytes(request.method, request.url.raw_path.decode("ascii"), headers, content)
 
 
 def _origin(url: httpx.URL) -> Origin:
-    return Origin(url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
+    return Origin.of(url.scheme, url.host, url.port)
 
 
 def _timeout(request: httpx.Request, kind: str) -> float | None:

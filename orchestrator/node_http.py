@@ -16,7 +16,6 @@ from cerebrum_kit.connection import (
 )
 
 KEPT_PER_NODE = 64  # as many streams as one orchestrator is asked to carry
-PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -97,15 +96,11 @@ class NodeHttp:
 def _parsed(url: str) -> tuple[SplitResult, Origin]:
     try:
         to = urlsplit(url)
-        return to, Origin(to.scheme, to.hostname or "", to.port or PORTS.get(to.scheme, 80))
+        return to, Origin.of(to.scheme, to.hostname or "", to.port)
     except ValueError as error:  # an address may be none, or its port
         raise NotConnectedError(str(error)) from error
 
 
 def _request(method: str, to: SplitResult, headers: Mapping[str, str], content: bytes) -> bytes:
-    all_headers = {
-        "Host": to.netloc.rpartition("@")[2],
-        "Content-Length": str(len(content)),
-        **headers,
-    }
+    all_headers = {"Host": to.netloc.rpartition("@")[2], **headers}
     return request_bytes(method, to.path or "/", all_headers.items(), content)

@@ -218,8 +218,10 @@ async def hedge(both: Pair, loser: str) -> float | None:
                 engine.resume()
             freed_ms = await both.until_free(loser)
             rest = [event async for event in events]
-        if await both.hedged_total() == before:
+        hedged = await both.hedged_total() - before
+        if hedged == 0:
             return None
+        assert hedged == 1
         assert rest[-1]["node"] != loser
         return freed_ms
     return None
