@@ -196,6 +196,21 @@ async def test_what_was_put_away_comes_again_when_it_is_asked_for(stage: Stage) 
     await editor.until_screen("compute(first, second)", "print(value)")
 
 
+async def test_what_was_put_away_stays_away_while_it_grows(stage: Stage) -> None:
+    editor = await stage.fresh()
+    gate = Gate()
+    stage.node.behaviour = behaviours.ok(BLOCK, gate)
+    await editor.type("Godef g(first, second):<CR>")
+    gate.open.release()
+    await editor.until_screen("compute(first, second)", without="print(value)")
+    await editor.type("<C-]>")
+    await editor.until_screen("def g", without="compute")
+    gate.open.release()
+    gate.open.release()
+    await editor.until_lua("vim.wait(1000, function() return false end) == false", "a second")
+    assert "compute" not in await editor.screen()
+
+
 async def test_next_and_previous_turn_between_several(stage: Stage) -> None:
     editor = await stage.fresh()
     await editor.lua(ANOTHER)

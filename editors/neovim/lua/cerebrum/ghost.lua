@@ -29,6 +29,7 @@ local group = api.nvim_create_augroup("cerebrum.ghost", { clear = true })
 local shown ---@type cerebrum.Shown?
 local waiting ---@type {client: vim.lsp.Client, id: integer}?
 local again = false
+local is_put_away = false -- at this place, until something is typed or asked for
 local timer = assert(vim.uv.new_timer())
 
 local function is_inserting()
@@ -164,7 +165,8 @@ function ask(kind)
     -- An answer to an older text may still agree with what was typed since; `rest` decides.
     local stands = api.nvim_get_current_buf() == buffer and is_inserting()
     local is_newest = tick == api.nvim_buf_get_changedtick(buffer)
-    if not error and type(result) == "table" and stands and (is_newest or not rest()) then
+    local fits = stands and not is_put_away and (is_newest or not rest())
+    if not error and type(result) == "table" and fits then
       keep(client, buffer, result)
     end
     if again and not waiting then
@@ -178,6 +180,7 @@ function ask(kind)
 end
 
 local function changed()
+  is_put_away = false
   draw()
   timer:start(BURST_MS, 0, vim.schedule_wrap(function()
     ask(AUTOMATIC)
@@ -213,6 +216,9 @@ end
 
 --- A text has grown: ask again, which is answered at once.
 function M.grown()
+  if is_put_away then
+    return
+  end
   if waiting then
     again = true
   else
@@ -221,6 +227,7 @@ function M.grown()
 end
 
 function M.trigger()
+  is_put_away = false
   ask(INVOKED)
 end
 
@@ -228,7 +235,13 @@ function M.is_visible()
   return rest() ~= nil
 end
 
-M.dismiss = drop
+--- Put the offer away: what still comes for this place does not bring it back.
+function M.dismiss()
+  is_put_away, again = true, false
+  timer:stop()
+  cancel()
+  drop()
+end
 
 ---@param part fun(text: string): string
 function M.accept(part)

@@ -11,9 +11,18 @@ local M = {}
 
 local grown_at = 0
 local growth = assert(vim.uv.new_timer())
+local put_away ---@type table? the place where an offer was: what grows there stays away
+
+local function place()
+  local buffer = api.nvim_get_current_buf()
+  return { buffer, api.nvim_buf_get_changedtick(buffer), api.nvim_win_get_cursor(0) }
+end
 
 --- Make Neovim ask, as if the cursor had moved; only its own commands run.
 local function ask_again()
+  if put_away and vim.deep_equal(put_away, place()) then
+    return
+  end
   local buffer = api.nvim_get_current_buf()
   if vim.startswith(api.nvim_get_mode().mode, "i") and inline.is_enabled({ bufnr = buffer }) then
     pcall(api.nvim_exec_autocmds, "CursorMovedI", {
@@ -46,6 +55,7 @@ function M.grown()
 end
 
 function M.trigger()
+  put_away = nil
   local client = vim.lsp.get_clients({ bufnr = 0, name = "cerebrum" })[1]
   if not client then
     return
@@ -66,6 +76,7 @@ function M.is_visible()
 end
 
 function M.dismiss()
+  put_away = place()
   -- Without a body, an accepted item is only put away.
   inline.get({
     on_accept = function() end,
